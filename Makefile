@@ -34,7 +34,7 @@ check: $(VENV)/.installed-lint
 
 clean:
 	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	find src tests examples -type d -name __pycache__ -prune -exec rm -rf {} +
+	find . -type d -name __pycache__ -prune -exec rm -rf {} +
 
 # The stem is a comma-separated list of extras of pyproject.toml.
 $(VENV)/.installed-%: pyproject.toml | $(BIN)/pip
