@@ -1,0 +1,30 @@
+"""Data sets, loaders of published formats, batches and augmentation. NumPy arrays everywhere."""
+
+from lamina.data import transforms as transforms
+from lamina.data.batches import Batches as Batches
+from lamina.data.batches import IterableBatches as IterableBatches
+from lamina.data.batches import as_batches as as_batches
+from lamina.data.cifar import cifar10 as cifar10
+from lamina.data.cifar import cifar100 as cifar100
+from lamina.data.csv_table import csv_table as csv_table
+from lamina.data.dataset import Dataset as Dataset
+from lamina.data.embedded import digits as digits
+from lamina.data.embedded import iris as iris
+from lamina.data.generators import blobs as blobs
+from lamina.data.generators import circles as circles
+from lamina.data.generators import function_samples as function_samples
+from lamina.data.generators import moons as moons
+from lamina.data.generators import spirals as spirals
+from lamina.data.generators import xor as xor
+from lamina.data.idx import fashion_mnist as fashion_mnist
+from lamina.data.idx import mnist as mnist
+from lamina.data.idx import read_idx as read_idx
+from lamina.data.image_folder import image_folder as image_folder
+from lamina.data.images import fit_images as fit_images
+from lamina.data.loader import DataLoader as DataLoader
+from lamina.data.npz import npz as npz
+from lamina.data.npz import read_npz as read_npz
+from lamina.data.registry import load as load
+from lamina.data.registry import names as names
+from lamina.data.splitting import Splits as Splits
+from lamina.data.splitting import split as split
