@@ -115,6 +115,10 @@ class Source:
         pool, test = self.make(**values, train=True), self.make(**values, train=False)
         pool_key, test_key = philox.split(key, 2)
         held_out = counts["validation"] or 0
+        if held_out > len(pool):
+            raise ArgumentError(
+                f"{self.name}: validation={held_out} is more than the {len(pool)} training examples"
+            )
         kept = len(pool) - held_out if counts["train"] is None else counts["train"]
         train, validation = split(pool, (kept, held_out), pool_key)
         if counts["test"] is not None:

@@ -132,16 +132,17 @@ def _sample(images: Array, rows: Array, columns: Array) -> Array:
     """Bilinear reads at fractional places ``[N, H, W]`` of each image."""
     count, channels, height, width = images.shape
     # A border of one zero pixel, and places clamped into it, make every read outside a zero.
-    padded = np.pad(images, ((0, 0), (0, 0), (1, 2), (1, 2))).reshape(count, channels, -1)
+    padded = np.pad(images, ((0, 0), (0, 0), (1, 2), (1, 2)))
+    flat = padded.reshape(count, channels, (height + 3) * (width + 3))
     rows, columns = np.clip(rows + 1, 0, height + 1), np.clip(columns + 1, 0, width + 1)
     top, left = np.floor(rows).astype(np.int64), np.floor(columns).astype(np.int64)
     down, right = (rows - top).astype(images.dtype), (columns - left).astype(images.dtype)
     result = np.zeros((count, channels, height * width), images.dtype)
     for row, row_weight in ((0, 1 - down), (1, down)):
         for column, column_weight in ((0, 1 - right), (1, right)):
-            place = ((top + row) * (width + 3) + left + column).reshape(count, 1, -1)
-            weight = (row_weight * column_weight).reshape(count, 1, -1)
-            result += weight * np.take_along_axis(padded, place, 2)
+            place = ((top + row) * (width + 3) + left + column).reshape(count, 1, height * width)
+            weight = (row_weight * column_weight).reshape(count, 1, height * width)
+            result += weight * np.take_along_axis(flat, place, 2)
     return result.reshape(images.shape)
 
 
