@@ -1,0 +1,1 @@
+"""The graph itself: types, nodes, programs, errors and the counter-based random generator."""

@@ -1,0 +1,43 @@
+"""Listings of programs that read like a textbook's."""
+
+from __future__ import annotations
+
+from lamina.core.node import Node
+from lamina.core.program import Program
+
+
+def listing(program: Program) -> str:
+    """Return the program's text: one line a node, with its type at the right."""
+    names = _names(program)
+    inputs = ", ".join(f"{names[id(n)]}: {n.type}" for n in program.inputs)
+    given = {id(n) for n in program.inputs}
+    rows = [
+        (_line(n, names), str(n.type), "" if n.frame is None else n.frame.path)
+        for n in program.nodes
+        if id(n) not in given
+    ]
+    width = min(72, max((len(text) for text, _, _ in rows), default=0))
+    kinds = max((len(kind) for _, kind, _ in rows), default=0)
+    lines = [f"  {text:<{width}}  {kind:<{kinds}}  {path}".rstrip() for text, kind, path in rows]
+    result = ", ".join(names[id(n)] for n in program.outputs)
+    return "\n".join([f"{program.name}({inputs}):", *lines, f"  return {result}"])
+
+
+def _names(program: Program) -> dict[int, str]:
+    """Give every node its own name if it has one, else one by kind and number."""
+    names: dict[int, str] = {}
+    used: dict[str, int] = {}
+    for node in program.nodes:
+        stem = node.name or ("c" if node.value is not None else "v")
+        used[stem] = used.get(stem, 0) + 1
+        plain = node.name is not None and used[stem] == 1
+        names[id(node)] = stem if plain else f"{stem}{used[stem]}"
+    return names
+
+
+def _line(node: Node, names: dict[int, str]) -> str:
+    out = names[id(node)]
+    if node.value is not None:
+        small = node.value.size == 1
+        return f"{out} = {node.value.item()}" if small else f"{out} = constant"
+    return node.operation.render([names[id(operand)] for operand in node.operands], out)

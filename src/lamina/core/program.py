@@ -1,0 +1,76 @@
+"""A program: a graph with named ends, that can be printed, verified and evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lamina.core.errors import ArgumentError, ShapeError
+from lamina.core.graph import topological
+from lamina.core.node import Node
+from lamina.core.types import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """Inputs, outputs and the nodes between them.
+
+    Nodes that have a value are the program's constants: nothing behind them belongs to it.
+    ``print(program)`` gives a listing that reads like a textbook's.
+    """
+
+    inputs: tuple[Node, ...]
+    outputs: tuple[Node, ...]
+    name: str = "f"
+    nodes: tuple[Node, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        order = topological((*self.inputs, *self.outputs), _abstract_operands)
+        object.__setattr__(self, "nodes", tuple(order))
+
+    def __str__(self) -> str:
+        from lamina.core.printer import listing
+
+        return listing(self)
+
+    def evaluate(self, *arguments: Array) -> list[Array]:
+        """Return the outputs' values for the inputs' values, by the NumPy reference."""
+        self._check(arguments)
+        values: dict[int, Array] = {id(n): a for n, a in zip(self.inputs, arguments, strict=True)}
+        last = {id(operand): node for node in self.nodes for operand in node.operands}
+        kept = {id(node) for node in self.outputs}
+        with np.errstate(all="ignore"):
+            for node in self.nodes:
+                _evaluate_into(node, values)
+                for operand in node.operands:
+                    if last[id(operand)] is node and id(operand) not in kept:
+                        values.pop(id(operand), None)
+        return [values[id(node)] for node in self.outputs]
+
+    def _check(self, arguments: tuple[Array, ...]) -> None:
+        if len(arguments) != len(self.inputs):
+            raise ArgumentError(
+                f"program {self.name} takes {len(self.inputs)} inputs, got {len(arguments)}"
+            )
+        for node, array in zip(self.inputs, arguments, strict=True):
+            if array.shape != node.shape or array.dtype != node.dtype:
+                raise ShapeError(
+                    f"program {self.name}, input {node.name or ''}: expected {node.type}, "
+                    f"got {array.dtype}{list(array.shape)}; trace again for other types"
+                )
+
+
+def _abstract_operands(node: Node) -> Iterable[Node]:
+    return node.operands if node.value is None else ()
+
+
+def _evaluate_into(node: Node, values: dict[int, Array]) -> None:
+    if id(node) in values:
+        return
+    if node.value is not None:
+        values[id(node)] = node.value
+        return
+    operands = [values[id(operand)] for operand in node.operands]
+    values[id(node)] = node.operation.evaluate(*operands)

@@ -1,0 +1,45 @@
+"""What both modes share: which part of a graph matters, sums, zeros, frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+
+from lamina.core.context import frame
+from lamina.core.graph import topological
+from lamina.core.node import Node, apply, constant
+from lamina.ops import scalars
+from lamina.ops.pointwise import Pointwise
+
+
+def dependent(outputs: Sequence[Node], variables: Sequence[Node]) -> list[Node]:
+    """Return the nodes on a path from ``variables`` to ``outputs``, in topological order."""
+    on_path = {id(variable) for variable in variables}
+    found = []
+    for node in topological(outputs):
+        if id(node) in on_path or any(id(operand) in on_path for operand in node.operands):
+            on_path.add(id(node))
+            found.append(node)
+    return found
+
+
+def plus(a: Node | None, b: Node) -> Node:
+    """Return ``a + b``, where None is zero."""
+    return b if a is None else apply(Pointwise(scalars.add), a, b)
+
+
+def zeros_like(node: Node) -> Node:
+    """Return zeros of the node's type."""
+    return constant(np.broadcast_to(np.zeros((), node.dtype), node.shape))
+
+
+@contextmanager
+def derivative_frame(node: Node) -> Iterator[None]:
+    """Name what is made inside after the frame whose derivative it belongs to."""
+    if node.frame is None:
+        yield
+        return
+    with frame("derivative", "grad", node.frame):
+        yield

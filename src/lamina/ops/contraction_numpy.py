@@ -1,0 +1,236 @@
+"""The NumPy reference of contractions: strided views, then matrix products.
+
+Each operand becomes a view with one axis a loop (no element is copied but for the zeros
+around it); pairs of views are then reduced by broadcasting or by one batched `matmul`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from lamina.core.types import Array, DType, Shape
+from lamina.ops.affine import AffineIndex
+from lamina.ops.contraction import Contraction, Guard, Read
+from lamina.ops.phases import Phase, phases
+
+Loops = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """An array whose axes are loops."""
+
+    array: Array
+    loops: Loops
+
+
+def evaluate(contraction: Contraction, operands: Sequence[Array]) -> Array:
+    """Return the contraction's value."""
+    dtype = operands[0].dtype
+    if 0 in contraction.extents:
+        return np.zeros(contraction.out_shape, dtype)
+    parts = phases(contraction)
+    if len(parts) == 1 and parts[0].contraction is contraction:
+        return _dense(contraction, operands)
+    out = np.zeros(contraction.out_shape, dtype)
+    for part in parts:
+        out[_places(part)] += _dense(part.contraction, operands)
+    return out
+
+
+def _places(part: Phase) -> tuple[slice, ...]:
+    return tuple(slice(start, None, step) for start, step in part.writes)
+
+
+def _dense(contraction: Contraction, operands: Sequence[Array]) -> Array:
+    """Evaluate a contraction without divisions."""
+    views = [
+        _view(r, a, contraction.extents) for r, a in zip(contraction.reads, operands, strict=True)
+    ]
+    if any(view is None for view in views):
+        return np.zeros(contraction.out_shape, operands[0].dtype)
+    for guard in contraction.guards:
+        views.append(_guard_view(guard, contraction.extents, operands[0].dtype))
+    return _combine([v for v in views if v is not None], contraction)
+
+
+# Views ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How to cut, pad and stride an operand so that its axes become loops."""
+
+    cut: tuple[slice, ...]
+    padded: Shape | None
+    inner: tuple[slice, ...]
+    origin: tuple[slice, ...]
+    loops: Loops
+    steps: tuple[tuple[int, ...], ...]
+    simple: bool
+
+
+@lru_cache(maxsize=8192)
+def _plan(read: Read, extents: Shape) -> _Plan | None:
+    """Plan the view of an operand; None if no index of some axis is inside it."""
+    bounds = [i.bounds(extents) for i in read.indices]
+    sizes = read.shape
+    if any(high < 0 or low >= size for (low, high), size in zip(bounds, sizes, strict=True)):
+        return None
+    cuts = [
+        slice(max(lo, 0), min(hi, n - 1) + 1) for (lo, hi), n in zip(bounds, sizes, strict=True)
+    ]
+    exact = all(lo >= 0 and hi < n for (lo, hi), n in zip(bounds, sizes, strict=True))
+    inner = [slice(c.start - lo, c.stop - lo) for c, (lo, _) in zip(cuts, bounds, strict=True)]
+    origin = [slice(i.constant - lo, None) for i, (lo, _) in zip(read.indices, bounds, strict=True)]
+    loops = tuple(n for n in range(len(extents)) if any(i.coefficients[n] for i in read.indices))
+    return _Plan(
+        cut=tuple(cuts),
+        padded=None if exact else tuple(hi - lo + 1 for lo, hi in bounds),
+        inner=tuple(inner),
+        origin=tuple(origin),
+        loops=loops,
+        steps=tuple(tuple(i.coefficients[n] for i in read.indices) for n in loops),
+        simple=exact and _is_simple(read.indices, loops, extents, sizes),
+    )
+
+
+def _is_simple(
+    indices: tuple[AffineIndex, ...], loops: Loops, extents: Shape, sizes: Shape
+) -> bool:
+    """Return whether every axis is a loop of its own, whole and in order: the array itself."""
+    own = [tuple(n for n in loops if i.coefficients[n]) for i in indices]
+    return (
+        own == [(n,) for n in loops]
+        and all(
+            i.constant == 0 and i.coefficients[n] == 1 for i, (n,) in zip(indices, own, strict=True)
+        )
+        and tuple(extents[n] for n in loops) == sizes
+    )
+
+
+def _view(read: Read, array: Array, extents: Shape) -> Labelled | None:
+    plan = _plan(read, extents)
+    if plan is None:
+        return None
+    if plan.simple:
+        return Labelled(array, plan.loops)
+    base = array[plan.cut]
+    if plan.padded is not None:
+        padded = np.zeros(plan.padded, array.dtype)
+        padded[plan.inner] = base
+        base = padded
+    base = base[plan.origin]
+    strides = [
+        sum(step * stride for step, stride in zip(steps, base.strides, strict=True))
+        for steps in plan.steps
+    ]
+    shape = tuple(extents[n] for n in plan.loops)
+    return Labelled(as_strided(base, shape, strides, writeable=False), plan.loops)
+
+
+def _guard_view(guard: Guard, extents: Shape, dtype: DType) -> Labelled:
+    """Return ones where the guard holds and zeros elsewhere, over the loops it depends on."""
+    loops = tuple(n for n, c in enumerate(guard.index.coefficients) if c)
+    value = np.array(guard.index.constant)
+    for n in loops:
+        value = np.add.outer(value, guard.index.coefficients[n] * np.arange(extents[n]))
+    return Labelled(((value >= 0) & (value < guard.size)).astype(dtype), loops)
+
+
+# Products and sums ---------------------------------------------------------------------------
+
+
+def _combine(views: list[Labelled], contraction: Contraction) -> Array:
+    outputs = tuple(range(contraction.out_rank))
+    result = views[0]
+    for position, view in enumerate(views[1:], start=1):
+        later = {n for v in views[position + 1 :] for n in v.loops}
+        result = _pair(result, view, later.union(outputs))
+    used = {n for view in views for n in view.loops}
+    array = _arrange(_sum_out(result, set(outputs)), outputs, contraction.extents)
+    idle = prod(e for n, e in enumerate(contraction.extents) if n not in used and n not in outputs)
+    return array if idle == 1 else np.asarray(array * array.dtype.type(idle))
+
+
+def _sum_out(view: Labelled, keep: set[int]) -> Labelled:
+    """Sum over the loops that nothing else needs."""
+    axes = tuple(axis for axis, n in enumerate(view.loops) if n not in keep)
+    if not axes:
+        return view
+    loops = tuple(n for n in view.loops if n in keep)
+    return Labelled(_sum(view.array, axes), loops)
+
+
+def _sum(array: Array, axes: tuple[int, ...]) -> Array:
+    """Sum over ``axes``: by adding slices where the window is small and overlaps in memory."""
+    count = prod(array.shape[a] for a in axes)
+    if len(axes) == array.ndim or count > 64 or array.size < 4096:
+        return np.asarray(array.sum(axis=axes, dtype=array.dtype))
+    moved = np.moveaxis(array, axes, range(len(axes)))
+    total: Array | None = None
+    for place in np.ndindex(*moved.shape[: len(axes)]):
+        total = moved[place].copy() if total is None else np.add(total, moved[place], out=total)
+    assert total is not None
+    return total
+
+
+def _pair(a: Labelled, b: Labelled, keep: set[int]) -> Labelled:
+    """Multiply two views and sum over the loops that nothing else needs."""
+    a = _sum_out(a, keep.union(b.loops))
+    b = _sum_out(b, keep.union(a.loops))
+    shared = [n for n in a.loops if n in b.loops]
+    summed = [n for n in shared if n not in keep]
+    batch = [n for n in shared if n in keep]
+    mine = [n for n in a.loops if n not in shared]
+    theirs = [n for n in b.loops if n not in shared]
+    if not summed:
+        return _multiply(a, b, batch, mine, theirs)
+    return _matmul(a, b, (batch, mine, theirs, summed))
+
+
+def _multiply(
+    a: Labelled, b: Labelled, batch: list[int], mine: list[int], theirs: list[int]
+) -> Labelled:
+    left = _transposed(a, batch + mine)
+    left = left.reshape(left.shape + (1,) * len(theirs))
+    right = _transposed(b, batch + theirs)
+    middle = (1,) * len(mine)
+    right = right.reshape(right.shape[: len(batch)] + middle + right.shape[len(batch) :])
+    return Labelled(np.asarray(np.multiply(left, right)), tuple(batch + mine + theirs))
+
+
+def _matmul(
+    a: Labelled, b: Labelled, groups: tuple[list[int], list[int], list[int], list[int]]
+) -> Labelled:
+    batch, mine, theirs, summed = groups
+    left, right = _transposed(a, batch + mine + summed), _transposed(b, batch + summed + theirs)
+    rows, inner = len(batch) + len(mine), len(batch) + len(summed)
+    shape = left.shape[:rows] + right.shape[inner:]
+    k = prod(left.shape[rows:])
+    outer = left.shape[: len(batch)]
+    product = np.matmul(
+        left.reshape((*outer, prod(left.shape[len(batch) : rows]), k)),
+        right.reshape((*outer, k, prod(right.shape[inner:]))),
+    )
+    return Labelled(product.reshape(shape), tuple(batch + mine + theirs))
+
+
+def _transposed(view: Labelled, order: list[int]) -> Array:
+    return view.array.transpose([view.loops.index(n) for n in order])
+
+
+def _arrange(view: Labelled, outputs: Loops, extents: Shape) -> Array:
+    """Put the axes in the order of the outputs, and repeat along outputs nothing depends on."""
+    present = [n for n in outputs if n in view.loops]
+    array = _transposed(view, present)
+    if len(present) == len(outputs):
+        return array
+    shape = tuple(extents[n] if n in present else 1 for n in outputs)
+    return np.broadcast_to(array.reshape(shape), tuple(extents[n] for n in outputs))

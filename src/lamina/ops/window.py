@@ -1,0 +1,253 @@
+"""Maxima over windows, and routing values to and from the place of the maximum.
+
+A window is described as in a contraction with one operand: output loops, window loops and an
+affine index for each axis. Out-of-range places count as -∞. Positions within the window are
+numbered in row-major order of the window loops; of equal maxima the first is taken, and a NaN
+is greater than any number (both as in PyTorch's max_pool).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from lamina.core.errors import ArgumentError, DTypeError, ShapeError
+from lamina.core.node import Example, Node, Operation, apply
+from lamina.core.types import Array, Shape, Type, int64
+from lamina.ops.contraction import Contraction, Read
+from lamina.ops.gather import scatter_add
+from lamina.ops.loops import Loop, contraction
+
+
+@dataclass(frozen=True)
+class Window(Operation):
+    """What the four window operations share: the windows."""
+
+    window: Contraction
+
+    @property
+    def read(self) -> Read:
+        """How the operand is read."""
+        return self.window.reads[0]
+
+    @property
+    def out_shape(self) -> Shape:
+        """The shape of the array of windows."""
+        return self.window.out_shape
+
+    @property
+    def size(self) -> int:
+        """The number of places in a window."""
+        return prod(self.window.extents[self.window.out_rank :])
+
+    def render(self, names: Sequence[str], out: str) -> str:
+        loops = self.window.names()
+        rank = self.window.out_rank
+        index = ",".join(i.render(loops) for i in self.read.indices)
+        rest = "".join(f", {n}" for n in names[1:])
+        left = f"{out}[{','.join(loops[:rank])}]"
+        return f"{left} = {self.name}_{{{','.join(loops[rank:])}}} {names[0]}[{index}]{rest}"
+
+    def _check_operand(self, operand: Type) -> None:
+        if operand.shape != self.read.shape:
+            raise ShapeError(f"{self.name}: expected shape {self.read.shape}, got {operand}")
+        if operand.dtype.kind == "b":
+            raise DTypeError(f"{self.name}: expected numbers, got bool; cast first")
+        if self.size == 0:
+            raise ArgumentError(f"{self.name}: the maximum of nothing; operand {operand}")
+
+    @classmethod
+    def examples(cls, rng: np.random.Generator) -> Iterator[Example]:
+        for window in _example_windows():
+            yield cls._example(window, rng)
+
+    @classmethod
+    def _example(cls, window: Contraction, rng: np.random.Generator) -> Example:
+        return Example(cls(window), (_distinct(window.reads[0].shape, rng),))
+
+
+class WindowMax(Window):
+    """``out[o] = max_k x[α(o, k)]``."""
+
+    @property
+    def name(self) -> str:
+        return "max"
+
+    def infer(self, *operands: Type) -> Type:
+        self._check_operand(operands[0])
+        return Type(self.out_shape, operands[0].dtype)
+
+    def evaluate(self, *operands: Array) -> Array:
+        return np.asarray(_windows(self.window, operands[0]).max(axis=-1))
+
+    def vjp(self, node: Node, index: int, cotangent: Node) -> Node:
+        place = apply(WindowArgMax(self.window), node.operands[0])
+        return apply(WindowSpread(self.window), cotangent, place)
+
+    def jvp(self, node: Node, index: int, tangent: Node) -> Node:
+        place = apply(WindowArgMax(self.window), node.operands[0])
+        return apply(WindowSelect(self.window), tangent, place)
+
+
+class WindowArgMax(Window):
+    """``out[o]`` = the first place in window o at which the maximum stands (int64)."""
+
+    @property
+    def name(self) -> str:
+        return "argmax"
+
+    def infer(self, *operands: Type) -> Type:
+        self._check_operand(operands[0])
+        return Type(self.out_shape, int64)
+
+    def evaluate(self, *operands: Array) -> Array:
+        return np.asarray(_windows(self.window, operands[0]).argmax(axis=-1))
+
+    def vjp(self, node: Node, index: int, cotangent: Node) -> Node | None:
+        return None
+
+    jvp = vjp
+
+
+class WindowSelect(Window):
+    """``out[o] = x[α(o, place[o])]``; zero where that is out of range. Adjoint: `WindowSpread`."""
+
+    @property
+    def name(self) -> str:
+        return "select"
+
+    def infer(self, *operands: Type) -> Type:
+        self._check_operand(operands[0])
+        _check_place(self, operands[1])
+        return Type(self.out_shape, operands[0].dtype)
+
+    def evaluate(self, *operands: Array) -> Array:
+        x, place = operands
+        flat, inside = _flat(self.window, place)
+        if not x.size:
+            return np.zeros(self.out_shape, x.dtype)
+        return np.where(inside, x.ravel()[flat], x.dtype.type(0))
+
+    def vjp(self, node: Node, index: int, cotangent: Node) -> Node | None:
+        return None if index else apply(WindowSpread(self.window), cotangent, node.operands[1])
+
+    def jvp(self, node: Node, index: int, tangent: Node) -> Node | None:
+        return None if index else apply(self, tangent, node.operands[1])
+
+    @classmethod
+    def _example(cls, window: Contraction, rng: np.random.Generator) -> Example:
+        operation = cls(window)
+        place = rng.integers(0, operation.size, window.out_shape)
+        return Example(operation, (rng.normal(size=window.reads[0].shape), place))
+
+
+class WindowSpread(Window):
+    """Add ``g[o]`` to ``out[α(o, place[o])]``: the adjoint of `WindowSelect`."""
+
+    @property
+    def name(self) -> str:
+        return "spread"
+
+    def infer(self, *operands: Type) -> Type:
+        if operands[0].shape != self.out_shape:
+            raise ShapeError(f"spread: expected shape {self.out_shape}, got {operands[0]}")
+        _check_place(self, operands[1])
+        return Type(self.read.shape, operands[0].dtype)
+
+    def evaluate(self, *operands: Array) -> Array:
+        g, place = operands
+        flat, inside = _flat(self.window, place)
+        values = np.where(inside, g, g.dtype.type(0))
+        return scatter_add(values, flat, self.read.shape)
+
+    def vjp(self, node: Node, index: int, cotangent: Node) -> Node | None:
+        return None if index else apply(WindowSelect(self.window), cotangent, node.operands[1])
+
+    def jvp(self, node: Node, index: int, tangent: Node) -> Node | None:
+        return None if index else apply(self, tangent, node.operands[1])
+
+    @classmethod
+    def _example(cls, window: Contraction, rng: np.random.Generator) -> Example:
+        operation = cls(window)
+        place = rng.integers(0, operation.size, window.out_shape)
+        return Example(operation, (rng.normal(size=window.out_shape), place))
+
+
+def _check_place(operation: Window, place: Type) -> None:
+    if place != Type(operation.out_shape, int64):
+        raise ShapeError(
+            f"{operation.name}: expected places int64{list(operation.out_shape)}, got {place}"
+        )
+
+
+def _windows(window: Contraction, x: Array) -> Array:
+    """Return the windows' elements along a new last axis, -∞ (or the least integer) outside."""
+    if 0 in window.extents:
+        return np.zeros((*window.out_shape, 1), x.dtype)
+    read = window.reads[0]
+    bounds = [i.bounds(window.extents) for i in read.indices]
+    before = [max(0, -low) for low, _ in bounds]
+    after = [max(0, high - n + 1) for (_, high), n in zip(bounds, read.shape, strict=True)]
+    padding = list(zip(before, after, strict=True))
+    if any(before) or any(after):
+        x = np.pad(x, padding, constant_values=_least(x))
+    starts = [i.constant + b for i, b in zip(read.indices, before, strict=True)]
+    base = x[tuple(slice(start, None) for start in starts)]
+    strides = [
+        sum(i.coefficients[n] * s for i, s in zip(read.indices, base.strides, strict=True))
+        for n in range(len(window.extents))
+    ]
+    view = as_strided(base, window.extents, strides, writeable=False)
+    return view.reshape((*window.out_shape, -1))
+
+
+def _least(x: Array) -> float | int:
+    return -np.inf if x.dtype.kind == "f" else int(np.iinfo(x.dtype).min)
+
+
+def _flat(window: Contraction, place: Array) -> tuple[Array, Array]:
+    """Return, for each window, the flat position in x of its place, and whether it is inside."""
+    read = window.reads[0]
+    flat = np.zeros(window.out_shape, np.int64)
+    inside = np.ones(window.out_shape, bool)
+    for axis, size in enumerate(read.shape):
+        base, offsets = _axis_positions(window, axis)
+        position = base + offsets[place]
+        inside &= (position >= 0) & (position < size)
+        flat = flat * size + np.clip(position, 0, max(size - 1, 0))
+    return flat, inside
+
+
+@lru_cache(maxsize=512)
+def _axis_positions(window: Contraction, axis: int) -> tuple[Array, Array]:
+    """Return the position along ``axis``: of each window's origin, and of each place in it."""
+    index, rank = window.reads[0].indices[axis], window.out_rank
+    base = np.full((1,) * rank, index.constant)
+    for n, extent in enumerate(window.out_shape):
+        shape = tuple(extent if m == n else 1 for m in range(rank))
+        base = base + index.coefficients[n] * np.arange(extent).reshape(shape)
+    offsets = np.zeros(1, np.int64)
+    for n, extent in enumerate(window.extents[rank:], start=rank):
+        offsets = np.add.outer(offsets, index.coefficients[n] * np.arange(extent)).ravel()
+    return base, offsets
+
+
+def _distinct(shape: Shape, rng: np.random.Generator) -> Array:
+    return rng.permutation(prod(shape)).reshape(shape) / 7.0
+
+
+def _example_windows() -> Iterator[Contraction]:
+    """Yield overlapping, strided and padded, dilated and whole-axis windows."""
+    y, x, k, m = Loop("y", 3), Loop("x", 3), Loop("k", 2), Loop("m", 2)
+    yield contraction((y, x), ((4, 4), (y + k, x + m)))
+    yield contraction((y,), ((5,), (2 * y + k - 1,)))
+    yield contraction((y,), ((5,), (y + 2 * k,)))
+    n, whole = Loop("n", 3), Loop("k", 4)
+    yield contraction((n,), ((3, 4), (n, whole)))
+    yield contraction((), ((4,), (whole,)))
+    yield contraction((Loop("n", 0),), ((4,), (whole,)))

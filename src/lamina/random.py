@@ -1,0 +1,177 @@
+"""Random numbers as pure functions of explicit keys.
+
+A key is a uint32[2] tensor. The same key always gives the same numbers; different keys, made
+by `split` or `fold_in`, give independent ones. Layers that need randomness and are given no key
+take the next one of the current `KeyStream`. Generator: Philox4x32-10 (Salmon et al. 2011).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from math import pi, prod
+from typing import Any
+
+import numpy as np
+
+from lamina.core import philox
+from lamina.core.errors import ArgumentError
+from lamina.core.node import constant
+from lamina.core.types import DEFAULT_FLOAT, as_dtype, float64, is_float
+from lamina.ops.random import FoldIn, RandomBits
+from lamina.tensors import (
+    Tensor,
+    TensorLike,
+    apply,
+    argsort,
+    as_tensor,
+    cat,
+    composite,
+    cos,
+    less,
+    log,
+    sin,
+    sqrt,
+)
+
+Shape = Sequence[int]
+
+
+def key(seed: int) -> Tensor:
+    """Return the key of a seed (a whole number from 0 to 2⁶⁴ - 1)."""
+    return Tensor(constant(philox.make_key(seed)))
+
+
+def fold_in(key: TensorLike, data: TensorLike) -> Tensor:
+    """Return a new key from a key and a number: a step, an epoch, a layer."""
+    return apply(FoldIn(), as_tensor(key), as_tensor(data).to("uint32"))
+
+
+def split(key: TensorLike, num: int = 2) -> list[Tensor]:
+    """Return ``num`` independent keys."""
+    return [fold_in(key, n) for n in range(num)]
+
+
+def bits(key: TensorLike, shape: Shape) -> Tensor:
+    """Return uniform random uint32 words."""
+    return apply(RandomBits(tuple(shape)), as_tensor(key))
+
+
+@composite("uniform")
+def uniform(
+    key: TensorLike,
+    shape: Shape = (),
+    low: TensorLike = 0.0,
+    high: TensorLike = 1.0,
+    dtype: Any = None,
+) -> Tensor:
+    """Return numbers uniform in [low, high), with 24 random bits in float32 and 53 in float64.
+
+    >>> import lamina
+    >>> u = lamina.random.uniform(lamina.random.key(0), (1000,))
+    >>> bool(((0 <= u) & (u < 1)).all()), abs(u.mean().item() - 0.5) < 0.05
+    (True, True)
+    """
+    kind = _float("uniform", dtype)
+    if kind == float64:
+        words = bits(key, (2, *shape))
+        high_part, low_part = (words[0] // 32).to(kind), (words[1] // 64).to(kind)
+        unit = (high_part * 67108864.0 + low_part) * 2.0**-53
+    else:
+        unit = (bits(key, shape) // 256).to(kind) * 2.0**-24
+    scaled: Tensor = unit * (high - low) + low
+    return scaled
+
+
+@composite("normal")
+def normal(
+    key: TensorLike,
+    shape: Shape = (),
+    mean: TensorLike = 0.0,
+    std: TensorLike = 1.0,
+    dtype: Any = None,
+) -> Tensor:
+    """Return normal numbers with the given mean and standard deviation (Box and Muller 1958)."""
+    kind = _float("normal", dtype)
+    size = prod(shape)
+    pairs = uniform(key, (2, (size + 1) // 2), dtype=kind)
+    radius, angle = sqrt(log(1.0 - pairs[0]) * -2.0), pairs[1] * (2 * pi)
+    both = cat([radius * cos(angle), radius * sin(angle)])
+    scaled: Tensor = both[:size].reshape(tuple(shape)) * std + mean
+    return scaled
+
+
+def bernoulli(key: TensorLike, p: TensorLike = 0.5, shape: Shape = ()) -> Tensor:
+    """Return bools that are true with probability ``p``."""
+    return less(uniform(key, shape), p)
+
+
+def permutation(key: TensorLike, n: int) -> Tensor:
+    """Return the numbers 0 … n-1 in random order (int64)."""
+    return argsort(uniform(key, (n,), dtype=float64))
+
+
+def _float(name: str, dtype: Any) -> Any:
+    kind = as_dtype(dtype or DEFAULT_FLOAT)
+    if not is_float(kind):
+        raise ArgumentError(f"{name}: expected a float dtype, got {kind}")
+    return kind
+
+
+class KeyStream:
+    """A key and a counter: `next` gives key after key, and the state is two numbers and one."""
+
+    def __init__(self, key: TensorLike, count: int = 0) -> None:
+        self.key = as_tensor(key)
+        self.count = count
+
+    def next(self) -> Tensor:
+        """Return the next key."""
+        self.count += 1
+        return fold_in(self.key, self.count - 1)
+
+    def state(self) -> dict[str, Any]:
+        """Return the key's words and the counter, enough to go on exactly from here."""
+        return {"key": [int(word) for word in self.key.value], "count": self.count}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> KeyStream:
+        """Return the stream that `state` described."""
+        return cls(np.asarray(state["key"], np.uint32), int(state["count"]))
+
+
+_default = KeyStream(philox.make_key(0))
+_current: ContextVar[KeyStream | None] = ContextVar("lamina_keys", default=None)
+
+
+def key_stream() -> KeyStream:
+    """Return the stream from which keys are taken where none is given."""
+    return _current.get() or _default
+
+
+def manual_seed(seed: int) -> None:
+    """Start the default stream anew from ``seed`` (its seed is 0 at first)."""
+    global _default
+    _default = KeyStream(philox.make_key(seed))
+
+
+@contextmanager
+def use_keys(keys: KeyStream | TensorLike) -> Iterator[KeyStream]:
+    """Take keys from this stream (or from a new stream of this key) inside the block."""
+    stream = keys if isinstance(keys, KeyStream) else KeyStream(keys)
+    token = _current.set(stream)
+    try:
+        yield stream
+    finally:
+        _current.reset(token)
+
+
+def rand(*shape: int, dtype: Any = None) -> Tensor:
+    """Return numbers uniform in [0, 1) from the current stream."""
+    return uniform(key_stream().next(), shape, dtype=dtype)
+
+
+def randn(*shape: int, dtype: Any = None) -> Tensor:
+    """Return standard normal numbers from the current stream."""
+    return normal(key_stream().next(), shape, dtype=dtype)

@@ -1,0 +1,43 @@
+"""Nested containers of tensors: lists, tuples, named tuples and dicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lamina.tensors.handle import Tensor
+
+
+def leaves(tree: Any) -> list[Any]:
+    """Return what is not a container, in order (dicts by insertion)."""
+    if isinstance(tree, dict):
+        return [leaf for value in tree.values() for leaf in leaves(value)]
+    if isinstance(tree, list | tuple):
+        return [leaf for value in tree for leaf in leaves(value)]
+    return [] if tree is None else [tree]
+
+
+def map_tree(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
+    """Apply ``function`` to corresponding leaves of containers of one structure."""
+    if isinstance(tree, dict):
+        return {k: map_tree(function, v, *[o[k] for o in others]) for k, v in tree.items()}
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        return type(tree)(*_map_items(function, tree, others))
+    if isinstance(tree, list | tuple):
+        return type(tree)(_map_items(function, tree, others))
+    return None if tree is None else function(tree, *others)
+
+
+def _map_items(function: Callable[..., Any], tree: Any, others: tuple[Any, ...]) -> list[Any]:
+    return [map_tree(function, item, *rest) for item, *rest in zip(tree, *others, strict=True)]
+
+
+def rebuild(tree: Any, values: list[Any]) -> Any:
+    """Return a container of ``tree``'s structure with other leaves."""
+    remaining = iter(values)
+    return map_tree(lambda _: next(remaining), tree)
+
+
+def tensors_in(tree: Any) -> list[Tensor]:
+    """Return the tensors among the leaves."""
+    return [leaf for leaf in leaves(tree) if isinstance(leaf, Tensor)]
