@@ -74,7 +74,8 @@ class LayerCase:
         inputs = ", ".join(map(repr, self.inputs))
         mode = "" if self.train else "eval"
         calls = "" if self.calls == 1 else f"{self.calls} calls"
-        return label(self.family, self.name, inputs, describe(self.kwargs), mode, calls)
+        dtype = "" if self.dtype == "float64" else self.dtype
+        return label(self.family, self.name, inputs, describe(self.kwargs), mode, calls, dtype)
 
     def arrays(self, call: int = 0) -> tuple[Array, ...]:
         """The input values of one call."""

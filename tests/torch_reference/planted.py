@@ -123,7 +123,7 @@ FAULTS: list[tuple[Callable[[Side], Any], str]] = [
     (NegatedGradients, "convolution/conv2d"),
     (ForgottenTangents, "linear/matmul"),
     (ForgottenTangents, "convolution/conv_transpose1d"),
-    (Transposed, "tensors/tril"),
+    (Transposed, "tensors/transpose"),
     (SinglePrecision, "pooling/avg_pool2d"),
     (LastElementOff, "normalisation/softmax"),
     (LastElementOff, "optimisers/Adadelta"),
