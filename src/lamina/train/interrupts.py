@@ -1,0 +1,42 @@
+"""Stopping cleanly on Ctrl-C and SIGTERM."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupts:
+    """Whether a signal to stop has come."""
+
+    def __init__(self) -> None:
+        self.received: signal.Signals | None = None
+
+    def handle(self, number: int, _: FrameType | None) -> None:
+        """Remember the first signal; a second one stops at once."""
+        if self.received is not None:
+            raise KeyboardInterrupt
+        self.received = signal.Signals(number)
+
+
+@contextmanager
+def deferred_interrupts() -> Iterator[Interrupts]:
+    """Note SIGINT and SIGTERM inside the block instead of dying of them.
+
+    Python delivers signals to the main thread only; in another thread this notes nothing.
+    """
+    interrupts = Interrupts()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupts
+        return
+    previous = {number: signal.signal(number, interrupts.handle) for number in SIGNALS}
+    try:
+        yield interrupts
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

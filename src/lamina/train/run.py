@@ -1,0 +1,153 @@
+"""One run of training: epochs, steps, validation, callbacks, and a clean end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from lamina.core.errors import NonFiniteError
+from lamina.core.node import Node
+from lamina.core.types import Array
+from lamina.data import Batches, as_batches
+from lamina.optim.lr_scheduler import ReduceLROnPlateau
+from lamina.random import fold_in
+from lamina.tensors import Tensor
+from lamina.train.callbacks import Callback, monitored
+from lamina.train.diagnosis import diagnose, finite
+from lamina.train.feeding import feed, float_dtype
+from lamina.train.interrupts import Interrupts, deferred_interrupts
+from lamina.train.progress import Style, progress_callback
+
+if TYPE_CHECKING:
+    from lamina.train.trainer import Trainer
+
+
+class Run:
+    """What `Trainer.fit` does, with the trainer's state."""
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        batches: Batches,
+        validation: Any,
+        batch_size: int,
+        callbacks: Sequence[Callback],
+        progress: Style,
+    ) -> None:
+        self.trainer = trainer
+        self.batches = batches
+        self.validation = None if validation is None else as_batches(validation, batch_size)
+        self.named_callbacks = _named(callbacks)
+        ordered = sorted(callbacks, key=lambda callback: callback.order)
+        self.callbacks = [progress_callback(progress), *ordered]
+        self.dtype = float_dtype(trainer.model)
+
+    def execute(self) -> None:
+        """Train to the end, or to the first signal or stop."""
+        trainer = self.trainer
+        try:
+            with deferred_interrupts() as interrupts:
+                trainer.history.status = "running"
+                self._tell("on_fit_start")
+                while trainer.epoch < trainer.epochs and not trainer.stop_reason:
+                    self._epoch(interrupts)
+                trainer.history.status = trainer.stop_status if trainer.stop_reason else "finished"
+                self._tell("on_fit_end")
+        finally:
+            trainer.model.eval()
+            self._tell("close")
+
+    def _epoch(self, interrupts: Interrupts) -> None:
+        """The rest of an epoch; a signal ends it after the current step."""
+        trainer = self.trainer
+        trainer.model.train()
+        for inputs, targets in self.batches:
+            self._step(inputs, targets)
+            self._tell("on_step_end")
+            if self._interrupted(interrupts):
+                return
+        trainer.history.epochs.append(self._measure())
+        trainer.totals = type(trainer.totals)(trainer.metrics)
+        trainer.epoch += 1
+        if trainer.schedule is not None and trainer.schedule_every == "epoch":
+            self._advance_schedule()
+        self._tell("on_epoch_end")
+        if trainer.epoch < trainer.epochs:
+            self._interrupted(interrupts)
+
+    def _interrupted(self, interrupts: Interrupts) -> bool:
+        if interrupts.received is None or self.trainer.stop_reason:
+            return False
+        self.trainer.stop(f"received {interrupts.received.name}", "interrupted")
+        return True
+
+    def _step(self, inputs: Array, targets: Array) -> None:
+        trainer, number = self.trainer, self.batches.batch - 1
+        x = feed("inputs", inputs, self.dtype, number)
+        y = feed("targets", targets, self.dtype, number)
+        key = fold_in(trainer.key, trainer.step)
+        before = self._nodes()
+        result = trainer.training_step(x, y, key)
+        loss = result.loss.item()
+        if not (finite(result.loss.numpy()) and self._all_finite()):
+            self._restore(before)
+            raise self._diagnose(x, y, key, number)
+        trainer.step += 1
+        trainer.history.step_losses.append(loss)
+        trainer.totals.add(loss, result.outputs.numpy(), targets)
+        if trainer.schedule is not None and trainer.schedule_every == "step":
+            self._advance_schedule()
+
+    def _measure(self) -> dict[str, Any]:
+        """Everything to be noted of the epoch that has just ended."""
+        trainer = self.trainer
+        record = {"epoch": trainer.epoch + 1, **trainer.totals.results()}
+        if self.validation is not None:
+            found = trainer.evaluate(self.validation)
+            record |= {f"validation_{name}": value for name, value in found.items()}
+        return {**record, "lr": float(trainer.optimiser.param_groups[0]["lr"])}
+
+    def _advance_schedule(self) -> None:
+        schedule = self.trainer.schedule
+        if isinstance(schedule, ReduceLROnPlateau):
+            schedule.step(monitored(self.trainer, self.trainer.monitor)[1])
+        else:
+            schedule.step()
+
+    def _diagnose(self, x: Tensor, y: Tensor, key: Tensor, batch: int) -> NonFiniteError:
+        trainer = self.trainer
+        where = f"step {trainer.step}, epoch {trainer.epoch}, batch {batch} (from 0)"
+        return diagnose(trainer.training_step, x, y, key, where)
+
+    def _handles(self) -> list[Tensor]:
+        return [*self.trainer.model.parameters(), *self.trainer.model.buffers()]
+
+    def _nodes(self) -> list[Node]:
+        return [tensor.node for tensor in self._handles()]
+
+    def _restore(self, nodes: list[Node]) -> None:
+        for tensor, node in zip(self._handles(), nodes, strict=True):
+            tensor.node = node
+
+    def _all_finite(self) -> bool:
+        """Whether gradients and updated weights are finite."""
+        parameters = list(self.trainer.model.parameters())
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        return all(finite(t.numpy()) for t in (*parameters, *gradients))
+
+    def _tell(self, event: str) -> None:
+        for callback in self.callbacks:
+            if event == "close":
+                callback.close()
+            else:
+                getattr(callback, event)(self.trainer)
+
+
+def _named(callbacks: Sequence[Callback]) -> dict[str, Callback]:
+    """Callbacks by class and number, so that each finds its state in a checkpoint again."""
+    named: dict[str, Callback] = {}
+    for callback in callbacks:
+        kind = type(callback).__name__
+        number = sum(name.partition(".")[0] == kind for name in named)
+        named[f"{kind}.{number}"] = callback
+    return named
