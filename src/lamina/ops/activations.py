@@ -157,7 +157,7 @@ hardsigmoid = register(
 hardswish = register(
     formula(
         "hardswish",
-        lambda x: where(x < -3, 0, where(x <= 3, x * (x + 3) / 6, x)),
+        lambda x: where(x <= -3, 0, where(x < 3, x * (x + 3) / 6, x)),
         domain=(-5.0, 5.0),
     )
 )

@@ -210,16 +210,29 @@ def _matmul(
     a: Labelled, b: Labelled, groups: tuple[list[int], list[int], list[int], list[int]]
 ) -> Labelled:
     batch, mine, theirs, summed = groups
-    left, right = _transposed(a, batch + mine + summed), _transposed(b, batch + summed + theirs)
-    rows, inner = len(batch) + len(mine), len(batch) + len(summed)
-    shape = left.shape[:rows] + right.shape[inner:]
-    k = prod(left.shape[rows:])
-    outer = left.shape[: len(batch)]
-    product = np.matmul(
-        left.reshape((*outer, prod(left.shape[len(batch) : rows]), k)),
-        right.reshape((*outer, k, prod(right.shape[inner:]))),
-    )
-    return Labelled(product.reshape(shape), tuple(batch + mine + theirs))
+    product = np.matmul(_matrix(a, batch, mine, summed), _matrix(b, batch, summed, theirs))
+    extents = {n: e for v in (a, b) for n, e in zip(v.loops, v.array.shape, strict=True)}
+    loops = tuple(batch + mine + theirs)
+    return Labelled(product.reshape([extents[n] for n in loops]), loops)
+
+
+def _matrix(view: Labelled, batch: list[int], rows: list[int], columns: list[int]) -> Array:
+    """Return the view as (a batch of) matrices, copied in runs as long as memory allows."""
+    if _run(view, rows) > _run(view, columns):
+        return _matrix(view, batch, columns, rows).swapaxes(-1, -2)
+    array = _transposed(view, batch + rows + columns)
+    outer, inner = len(batch), len(batch) + len(rows)
+    shape = (*array.shape[:outer], prod(array.shape[outer:inner]), prod(array.shape[inner:]))
+    return array.reshape(shape)
+
+
+def _run(view: Labelled, loops: list[int]) -> int:
+    """Return how many neighbours in memory the last of the loops passes over."""
+    if not loops:
+        return 0
+    axis = view.loops.index(loops[-1])
+    near = abs(view.array.strides[axis]) <= view.array.itemsize
+    return view.array.shape[axis] if near else 0
 
 
 def _transposed(view: Labelled, order: list[int]) -> Array:

@@ -10,17 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from math import prod
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from lamina.core.errors import ArgumentError, DTypeError, ShapeError
 from lamina.core.node import Example, Node, Operation, apply
 from lamina.core.types import Array, Shape, Type, int64
+from lamina.ops import window_numpy
 from lamina.ops.contraction import Contraction, Read
-from lamina.ops.gather import scatter_add
 from lamina.ops.loops import Loop, contraction
 
 
@@ -83,7 +81,7 @@ class WindowMax(Window):
         return Type(self.out_shape, operands[0].dtype)
 
     def evaluate(self, *operands: Array) -> Array:
-        return np.asarray(_windows(self.window, operands[0]).max(axis=-1))
+        return window_numpy.maximum(self.window, operands[0])
 
     def vjp(self, node: Node, index: int, cotangent: Node) -> Node:
         place = apply(WindowArgMax(self.window), node.operands[0])
@@ -106,7 +104,7 @@ class WindowArgMax(Window):
         return Type(self.out_shape, int64)
 
     def evaluate(self, *operands: Array) -> Array:
-        return np.asarray(_windows(self.window, operands[0]).argmax(axis=-1))
+        return window_numpy.argmax(self.window, operands[0])
 
     def vjp(self, node: Node, index: int, cotangent: Node) -> Node | None:
         return None
@@ -127,11 +125,7 @@ class WindowSelect(Window):
         return Type(self.out_shape, operands[0].dtype)
 
     def evaluate(self, *operands: Array) -> Array:
-        x, place = operands
-        flat, inside = _flat(self.window, place)
-        if not x.size:
-            return np.zeros(self.out_shape, x.dtype)
-        return np.where(inside, x.ravel()[flat], x.dtype.type(0))
+        return window_numpy.select(self.window, *operands)
 
     def vjp(self, node: Node, index: int, cotangent: Node) -> Node | None:
         return None if index else apply(WindowSpread(self.window), cotangent, node.operands[1])
@@ -160,10 +154,7 @@ class WindowSpread(Window):
         return Type(self.read.shape, operands[0].dtype)
 
     def evaluate(self, *operands: Array) -> Array:
-        g, place = operands
-        flat, inside = _flat(self.window, place)
-        values = np.where(inside, g, g.dtype.type(0))
-        return scatter_add(values, flat, self.read.shape)
+        return window_numpy.spread(self.window, *operands)
 
     def vjp(self, node: Node, index: int, cotangent: Node) -> Node | None:
         return None if index else apply(WindowSelect(self.window), cotangent, node.operands[1])
@@ -183,58 +174,6 @@ def _check_place(operation: Window, place: Type) -> None:
         raise ShapeError(
             f"{operation.name}: expected places int64{list(operation.out_shape)}, got {place}"
         )
-
-
-def _windows(window: Contraction, x: Array) -> Array:
-    """Return the windows' elements along a new last axis, -∞ (or the least integer) outside."""
-    if 0 in window.extents:
-        return np.zeros((*window.out_shape, 1), x.dtype)
-    read = window.reads[0]
-    bounds = [i.bounds(window.extents) for i in read.indices]
-    before = [max(0, -low) for low, _ in bounds]
-    after = [max(0, high - n + 1) for (_, high), n in zip(bounds, read.shape, strict=True)]
-    padding = list(zip(before, after, strict=True))
-    if any(before) or any(after):
-        x = np.pad(x, padding, constant_values=_least(x))
-    starts = [i.constant + b for i, b in zip(read.indices, before, strict=True)]
-    base = x[tuple(slice(start, None) for start in starts)]
-    strides = [
-        sum(i.coefficients[n] * s for i, s in zip(read.indices, base.strides, strict=True))
-        for n in range(len(window.extents))
-    ]
-    view = as_strided(base, window.extents, strides, writeable=False)
-    return view.reshape((*window.out_shape, -1))
-
-
-def _least(x: Array) -> float | int:
-    return -np.inf if x.dtype.kind == "f" else int(np.iinfo(x.dtype).min)
-
-
-def _flat(window: Contraction, place: Array) -> tuple[Array, Array]:
-    """Return, for each window, the flat position in x of its place, and whether it is inside."""
-    read = window.reads[0]
-    flat = np.zeros(window.out_shape, np.int64)
-    inside = np.ones(window.out_shape, bool)
-    for axis, size in enumerate(read.shape):
-        base, offsets = _axis_positions(window, axis)
-        position = base + offsets[place]
-        inside &= (position >= 0) & (position < size)
-        flat = flat * size + np.clip(position, 0, max(size - 1, 0))
-    return flat, inside
-
-
-@lru_cache(maxsize=512)
-def _axis_positions(window: Contraction, axis: int) -> tuple[Array, Array]:
-    """Return the position along ``axis``: of each window's origin, and of each place in it."""
-    index, rank = window.reads[0].indices[axis], window.out_rank
-    base = np.full((1,) * rank, index.constant)
-    for n, extent in enumerate(window.out_shape):
-        shape = tuple(extent if m == n else 1 for m in range(rank))
-        base = base + index.coefficients[n] * np.arange(extent).reshape(shape)
-    offsets = np.zeros(1, np.int64)
-    for n, extent in enumerate(window.extents[rank:], start=rank):
-        offsets = np.add.outer(offsets, index.coefficients[n] * np.arange(extent)).ravel()
-    return base, offsets
 
 
 def _distinct(shape: Shape, rng: np.random.Generator) -> Array:
