@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lamina.core.node import Node
 from lamina.core.program import Program
+from lamina.core.types import Array
 
 
 def listing(program: Program) -> str:
@@ -38,6 +39,11 @@ def _names(program: Program) -> dict[int, str]:
 def _line(node: Node, names: dict[int, str]) -> str:
     out = names[id(node)]
     if node.value is not None:
-        small = node.value.size == 1
-        return f"{out} = {node.value.item()}" if small else f"{out} = constant"
+        return f"{out} = {_constant(node.value)}"
     return node.operation.render([names[id(operand)] for operand in node.operands], out)
+
+
+def _constant(value: Array) -> str:
+    """Return the number, where an array holds only one (repeated or not)."""
+    single = value.size == 1 or (value.size and not any(value.strides))
+    return str(value.flat[0]) if single else "constant"
