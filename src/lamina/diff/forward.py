@@ -15,13 +15,16 @@ from lamina.diff.rules import dependent, derivative_frame, plus
 
 
 def pushforward(
-    outputs: Sequence[Node], variables: Sequence[Node], tangents: Sequence[Node]
+    outputs: Sequence[Node], variables: Sequence[Node], tangents: Sequence[Node], bit: int
 ) -> list[Node | None]:
-    """Return the tangent of each output (None where it does not depend on any variable)."""
+    """Return the tangent of each output (None where it does not depend on any variable).
+
+    ``bit`` is the bit of the variables' level (see `lamina.diff.levels`).
+    """
     found: dict[int, Node] = {
         id(variable): tangent for variable, tangent in zip(variables, tangents, strict=True)
     }
-    for node in dependent(outputs, variables):
+    for node in dependent(outputs, variables, bit):
         if id(node) not in found and is_float(node.dtype):
             tangent = _push_through(node, found)
             if tangent is not None:

@@ -18,13 +18,15 @@ def pullback(
     outputs: Sequence[Node],
     cotangents: Sequence[Node],
     variables: Sequence[Node],
+    bit: int,
     kept: dict[int, Node] | None = None,
 ) -> list[Node | None]:
     """Return the cotangent of each variable (None where no output depends on it).
 
+    ``bit`` is the bit of the variables' level (see `lamina.diff.levels`).
     ``kept``, if given, receives the cotangent of every node on the way, by ``id``.
     """
-    order = dependent(outputs, variables)
+    order = dependent(outputs, variables, bit)
     on_path = {id(node) for node in order}
     found: dict[int, Node] = {} if kept is None else kept
     for output, cotangent in zip(outputs, cotangents, strict=True):

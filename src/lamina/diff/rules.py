@@ -14,12 +14,21 @@ from lamina.ops import scalars
 from lamina.ops.pointwise import Pointwise
 
 
-def dependent(outputs: Sequence[Node], variables: Sequence[Node]) -> list[Node]:
-    """Return the nodes on a path from ``variables`` to ``outputs``, in topological order."""
-    on_path = {id(variable) for variable in variables}
+def dependent(outputs: Sequence[Node], variables: Sequence[Node], bit: int) -> list[Node]:
+    """Return the nodes on a path from ``variables`` to ``outputs``, in topological order.
+
+    Only nodes that track ``bit``, the bit of the variables' level, are on such a path: what was
+    made while the level was suppressed is a constant to it, traced or not.
+    """
+    given = {id(variable) for variable in variables}
+
+    def follow(node: Node) -> list[Node]:
+        return [operand for operand in node.operands if operand.tracks & bit]
+
+    on_path = set(given)
     found = []
-    for node in topological(outputs):
-        if id(node) in on_path or any(id(operand) in on_path for operand in node.operands):
+    for node in topological([o for o in outputs if o.tracks & bit], follow):
+        if id(node) in given or any(id(operand) in on_path for operand in follow(node)):
             on_path.add(id(node))
             found.append(node)
     return found

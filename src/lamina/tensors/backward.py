@@ -24,7 +24,7 @@ def backward(output: Tensor, gradient: TensorLike | None, create_graph: bool) ->
         recorder = STATE.get().recorder
         kept = None if recorder is None else recorder.cotangents
         nodes = [node for node, _ in handles]
-        found = pullback([output.node], [cotangent.node], nodes, kept)
+        found = pullback([output.node], [cotangent.node], nodes, TAPE, kept)
         for (_, handle), node in zip(handles, found, strict=True):
             if node is not None:
                 total = Tensor(node) if handle._grad is None else handle._grad + Tensor(node)

@@ -63,18 +63,16 @@ class _Differentiation:
     def pull(self, outputs: list[Tensor], cotangents: list[Tensor]) -> list[Tensor]:
         """Return the variables' cotangents (zeros where nothing depends on one)."""
         with suppress(self.level.bit):
-            found = pullback(
-                [o.node for o in outputs], [c.node for c in cotangents], self.variables
-            )
+            nodes, back = [o.node for o in outputs], [c.node for c in cotangents]
+            found = pullback(nodes, back, self.variables, self.level.bit)
             pairs = zip(found, self.variables, strict=True)
             return [Tensor(zeros_like(v) if f is None else f) for f, v in pairs]
 
     def push(self, outputs: list[Tensor], tangents: list[Tensor]) -> list[Tensor]:
         """Return the outputs' tangents (zeros where one depends on nothing)."""
         with suppress(self.level.bit):
-            found = pushforward(
-                [o.node for o in outputs], self.variables, [t.node for t in tangents]
-            )
+            nodes, along = [o.node for o in outputs], [t.node for t in tangents]
+            found = pushforward(nodes, self.variables, along, self.level.bit)
             pairs = zip(found, outputs, strict=True)
             return [Tensor(zeros_like(o.node) if f is None else f) for f, o in pairs]
 
