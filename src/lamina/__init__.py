@@ -2,7 +2,11 @@
 
 __version__ = "0.1.0"
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from lamina import random
+from lamina.core import errors
 from lamina.core.types import (
     bool_,
     float32,
@@ -18,19 +22,37 @@ from lamina.random import manual_seed, rand, randn
 from lamina.tensors import *  # noqa: F403
 from lamina.tensors import __all__ as _tensor_names
 
+if TYPE_CHECKING:
+    from lamina import data, functions, nn, optim, train
+
+_PARTS = ("data", "functions", "nn", "optim", "train")
+
 __all__ = [
     "bool_",
+    "data",
+    "errors",
     "float32",
     "float64",
+    "functions",
     "int8",
     "int16",
     "int32",
     "int64",
     "manual_seed",
+    "nn",
+    "optim",
     "rand",
     "randn",
     "random",
+    "train",
     "uint8",
     "uint32",
 ]
 __all__ += _tensor_names
+
+
+def __getattr__(name: str) -> Any:
+    """Import a part of the package when it is first used: `import lamina` stays quick."""
+    if name in _PARTS:
+        return import_module(f"lamina.{name}")
+    raise AttributeError(f"module 'lamina' has no attribute {name!r}")
