@@ -1,0 +1,1 @@
+"""The layers and losses, a small file for each kind."""

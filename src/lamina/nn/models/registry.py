@@ -1,0 +1,82 @@
+"""Models by name, for the command line and configuration files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from inspect import signature
+from typing import Any, TypeVar
+
+from lamina.core.errors import ArgumentError
+from lamina.core.types import Shape
+from lamina.nn.module import Module
+
+Build = TypeVar("Build", bound=Callable[..., Module])
+
+
+@dataclass(frozen=True)
+class Entry:
+    """How to build a model, and the shape of a sample that it takes with its default options."""
+
+    build: Callable[..., Module]
+    input_shape: Shape
+
+
+_MODELS: dict[str, Entry] = {}
+
+
+def register(name: str, input_shape: Shape) -> Callable[[Build], Build]:
+    """Make a function that builds a model known under ``name``."""
+
+    def decorate(build: Build) -> Build:
+        _MODELS[name] = Entry(build, input_shape)
+        return build
+
+    return decorate
+
+
+def names() -> list[str]:
+    """Return the names that `create` takes.
+
+    >>> "lenet5" in names()
+    True
+    """
+    return sorted(_MODELS)
+
+
+def input_shape(name: str) -> Shape:
+    """Return the shape of a sample, without batch axis, for the model's default options."""
+    return _entry(name).input_shape
+
+
+def options(name: str) -> dict[str, Any]:
+    """Return the options that the model takes, with their defaults.
+
+    >>> options("lenet")["activation"]
+    'tanh'
+    """
+    parameters = signature(_entry(name).build).parameters
+    return {key: parameter.default for key, parameter in parameters.items()}
+
+
+def create(name: str, **chosen: Any) -> Module:
+    """Return a new model, e.g. ``create("lenet", activation="relu")``.
+
+    Errors: `ArgumentError` for an unknown name or option, with those that there are.
+    """
+    build, known = _entry(name).build, options(name)
+    unknown = [key for key in chosen if key not in known]
+    if unknown:
+        raise ArgumentError(
+            f"model {name!r} has no option {', '.join(unknown)}; it has: {', '.join(known)}"
+        )
+    return build(**chosen)
+
+
+def _entry(name: str) -> Entry:
+    if name not in _MODELS:
+        close = get_close_matches(name, _MODELS, 1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise ArgumentError(f"there is no model {name!r}{hint} (models: {', '.join(names())})")
+    return _MODELS[name]
