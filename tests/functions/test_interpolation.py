@@ -65,6 +65,11 @@ def test_places_follow_from_the_factor_or_from_the_rounded_size() -> None:
     assert by_size.tolist() == [[[3.0, 15.0]]]
 
 
+def test_an_axis_that_keeps_its_size_is_left_alone() -> None:
+    row = tensor([[[0.0, 6.0, 12.0]]])
+    assert interpolate(row, scale_factor=1.3, mode="linear").tolist() == row.tolist()
+
+
 def test_no_place_is_rounded_to_its_neighbour() -> None:
     """49 · (1/49) is less than 1 in floating point."""
     row = tensor(np.arange(2.0).reshape((1, 1, 2)))

@@ -47,6 +47,7 @@ def test_negative_numbers_crop() -> None:
     assert pad(row, (-1, -2)).tolist() == [2.0]
     assert pad(row, (-1, 1), value=7).tolist() == [2.0, 3.0, 4.0, 7.0]
     assert pad(row, (-2, 2), "reflect").tolist() == [3.0, 4.0, 3.0, 2.0]
+    assert pad(row, (-1, 2), "circular").tolist() == [2.0, 3.0, 4.0, 2.0, 3.0]
     assert pad(row, (-4, 1), value=np.inf).tolist() == [np.inf]
 
 

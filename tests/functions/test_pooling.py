@@ -150,6 +150,8 @@ def test_errors_say_what_is_wrong(
 
 
 def test_errors_of_single_functions() -> None:
+    with pytest.raises(ShapeError, match=r"max_pool2d: some window .* \(input \(1, 1, 4\)\)"):
+        max_pool2d(lamina.zeros((1, 1, 4)), 2, padding=1, dilation=2)
     with pytest.raises(ArgumentError, match="divisor_override must be 1 or more, got 0"):
         avg_pool2d(lamina.zeros((1, 4, 4)), 2, divisor_override=0)
     with pytest.raises(ShapeError, match=r"global_avg_pool: .*\(N, C, spatial…\), got .*\(3, 4\)"):

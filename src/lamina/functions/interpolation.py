@@ -140,6 +140,8 @@ def _corner_ratios(extents: Shape, targets: Shape) -> tuple[Ratio, ...]:
 @lru_cache(maxsize=256)
 def _linear_matrix(extent: int, target: int, ratio: Ratio, shift: float) -> Array:
     """Return the weights of input elements (columns) in each output element (rows)."""
+    if target == extent:  # whatever the factor was before rounding, nothing moves
+        return np.eye(extent)
     place = np.maximum((np.arange(target) + shift) * ratio[0] / ratio[1] - shift, 0.0)
     low = np.minimum(place.astype(np.int64), extent - 1)
     high, row = np.minimum(low + 1, extent - 1), np.arange(target)

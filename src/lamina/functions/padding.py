@@ -114,20 +114,26 @@ BORDERS: dict[str, tuple[Border, Border]] = {
 
 
 def _pad_border(input: Tensor, axis: int, before: int, after: int, mode: str) -> Tensor:
-    size = input.shape[axis]
-    longest = {"reflect": size - 1, "replicate": max(before, after) * size, "circular": size}[mode]
-    if max(before, after) > longest:
+    cropped = _crop(input, axis, before, after)
+    # What is wrapped around is what is left; a reflection reaches into what is cut off.
+    source = cropped if mode == "circular" else input
+    _check_border(source.shape, axis, before, after, mode)
+    parts = [cropped]
+    if before > 0:
+        parts.insert(0, apply(_border(source.shape, axis, before, mode, 0), source))
+    if after > 0:
+        parts.append(apply(_border(source.shape, axis, after, mode, 1), source))
+    return cat(parts, axis) if len(parts) > 1 else cropped
+
+
+def _check_border(shape: Shape, axis: int, before: int, after: int, mode: str) -> None:
+    size, wanted = shape[axis], max(before, after)
+    longest = {"reflect": size - 1, "replicate": wanted if size else 0, "circular": size}[mode]
+    if wanted > longest:
         raise ShapeError(
             f"pad: mode {mode!r} takes at most {longest} elements from axis {axis} of input "
-            f"{input.shape}, got pad {(before, after)}"
+            f"{shape}, got pad {(before, after)}"
         )
-    parts = []
-    if before > 0:
-        parts.append(apply(_border(input.shape, axis, before, mode, 0), input))
-    parts.append(_crop(input, axis, before, after))
-    if after > 0:
-        parts.append(apply(_border(input.shape, axis, after, mode, 1), input))
-    return cat(parts, axis) if len(parts) > 1 else parts[0]
 
 
 @lru_cache(maxsize=1024)

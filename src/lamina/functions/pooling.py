@@ -20,7 +20,15 @@ import numpy as np
 
 from lamina.core.errors import ArgumentError, ShapeError
 from lamina.core.types import Array, Shape
-from lamina.functions.spatial import Sizes, Windows, check_image, loops, make_windows, window_loops
+from lamina.functions.spatial import (
+    Sizes,
+    Window,
+    Windows,
+    check_image,
+    loops,
+    make_windows,
+    window_loops,
+)
 from lamina.ops.contraction import Contraction
 from lamina.ops.gather import Gather
 from lamina.ops.loops import contraction
@@ -272,12 +280,24 @@ def pool_windows(
     check_image(op, input, rank)
     step = kernel if stride is None else stride
     windows = make_windows(op, input.shape[-rank:], kernel, step, padding, dilation, ceil_mode)
-    if any(2 * w.before > w.span for w in windows):
+    if any(2 * w.before > w.kernel for w in windows):
         raise ArgumentError(
             f"{op}: padding must be at most half the kernel, got padding {padding} and kernel "
             f"size {kernel}; pad the input first with lamina.functions.pad"
         )
+    if not all(_meets_image(w) for w in windows):
+        raise ShapeError(
+            f"{op}: some window of kernel {kernel} with dilation {dilation} and padding {padding} "
+            f"has no element of the image (input {input.shape}); use less dilation or padding"
+        )
     return windows
+
+
+@lru_cache(maxsize=1024)
+def _meets_image(window: Window) -> bool:
+    """Return whether every window has an element that is not padding."""
+    positions = window.positions()
+    return bool(((positions >= 0) & (positions < window.extent)).any(axis=1).all())
 
 
 def plane_indices(places: Tensor, positions: Sequence[Array], extents: Shape) -> Tensor:
