@@ -124,9 +124,8 @@ class EarlyStopping(Callback):
         self.waited += 1
         if self.waited >= self.patience:
             self.stopped = True
-            trainer.stop(
-                f"{name} has not improved since epoch {self.best_epoch} ({self.best.value:.6g})"
-            )
+            best = "" if self.best.value is None else f" ({self.best.value:.6g})"
+            trainer.stop(f"{name} has not improved since epoch {self.best_epoch}{best}")
 
     def on_fit_end(self, trainer: Trainer) -> None:
         if self.stopped and self.best_weights:

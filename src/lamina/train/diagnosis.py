@@ -64,9 +64,17 @@ def _diagnose_backward(
 
 def _origin(outputs: Iterable[Node], names: Mapping[int, str]) -> str:
     """The first node, in the order of computation, that is not finite though its operands are."""
-    for node in topological(outputs):
-        if node.value is not None and not finite(node.value) and _operands_finite(node):
-            return _describe(node, node.value, names)
+    order = topological(outputs)
+    for node in order:
+        if node.value is None or finite(node.value) or not _operands_finite(node):
+            continue
+        place = _place(node.value)
+        if id(node) in names:
+            return f"{names[id(node)]} contains {place}"
+        if node.operands:
+            return f"{_operation(node)} is the first to give {place}"
+        reader = next((each for each in order if node in each.operands), node)
+        return f"a constant that {_operation(reader)} reads contains {place}"
     raise AssertionError("a non-finite value has a first non-finite node behind it")
 
 
@@ -74,15 +82,12 @@ def _operands_finite(node: Node) -> bool:
     return all(operand.value is None or finite(operand.value) for operand in node.operands)
 
 
-def _describe(node: Node, value: Array, names: Mapping[int, str]) -> str:
-    place = [int(i) for i in np.argwhere(~np.isfinite(value))[0]]
-    what = f"{value[tuple(place)]} at {place}" if place else f"{value.item()}"
-    if id(node) in names:
-        return f"{names[id(node)]} contains {what}"
-    if not node.operands:
-        return f"a constant{_frame(node)} contains {what}"
-    return f"operation {node.operation.name}{_frame(node)} is the first to give {what}"
+def _place(value: Array) -> str:
+    """The first element that is not finite, and its index."""
+    index = tuple(int(i) for i in np.argwhere(~np.isfinite(value))[0])
+    return f"{value[index]} at {list(index)}" if index else f"{value.item()}"
 
 
-def _frame(node: Node) -> str:
-    return "" if node.frame is None else f" in {node.frame.path}"
+def _operation(node: Node) -> str:
+    where = "" if node.frame is None else f" in {node.frame.path}"
+    return f"operation {node.operation.name}{where}"

@@ -42,13 +42,15 @@ class Metric:
 
 def labels(targets: Array, outputs: Array, metric: str) -> Array:
     """Class indices of targets that are indices, or probabilities shaped as the outputs."""
-    found = targets.argmax(1) if targets.shape == outputs.shape else targets
-    if outputs.ndim < 2 or outputs.shape[1] < 2 or found.shape != outputs.shape[:1] + outputs.shape[2:]:  # fmt: skip  # noqa: E501
-        raise ShapeError(
-            f"{metric}: expected outputs [N, C, ...] with C ≥ 2 classes and targets [N, ...], "
-            f"got {outputs.shape} and {targets.shape}; for one output use binary_accuracy"
-        )
-    return found
+    positions = outputs.shape[:1] + outputs.shape[2:]
+    if outputs.ndim > 1 and outputs.shape[1] > 1:
+        found = targets.argmax(1) if targets.shape == outputs.shape else targets
+        if found.shape == positions:
+            return found
+    raise ShapeError(
+        f"{metric}: expected outputs [N, C, ...] with C ≥ 2 classes and targets [N, ...], "
+        f"got {outputs.shape} and {targets.shape}; for one output use binary_accuracy"
+    )
 
 
 def _per_example(values: Array) -> float:
