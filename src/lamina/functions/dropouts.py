@@ -9,7 +9,7 @@ from lamina.core.types import Shape
 from lamina.functions.checks import require_float, require_fraction
 from lamina.ops.activations import SELU_ALPHA, SELU_SCALE
 from lamina.random import bernoulli, key_stream
-from lamina.tensors import Tensor, composite, zeros_like
+from lamina.tensors import Tensor, composite
 
 __all__ = [
     "alpha_dropout",
@@ -154,7 +154,7 @@ def _dropout(
     if not _acts(function, input, p, training):
         return input
     if p == 1:
-        return zeros_like(input)
+        return input * 0.0
     return input * (_kept(p, shape, key).to(input.dtype) * (1 / (1 - p)))
 
 
@@ -164,7 +164,7 @@ def _alpha_dropout(
     if not _acts(function, input, p, training):
         return input
     if p == 1:
-        return zeros_like(input)
+        return input * 0.0
     limit = -SELU_SCALE * SELU_ALPHA
     a = 1 / sqrt((1 - p) * (1 + p * limit**2))
     mixed = _kept(p, shape, key).to(input.dtype) * (input - limit) + limit
