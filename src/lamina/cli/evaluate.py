@@ -1,0 +1,58 @@
+"""``lamina eval``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from lamina.cli.building import make_data, make_trainer
+from lamina.cli.layers import flatten, parse_overrides
+from lamina.cli.options import (
+    BATCH_SIZE,
+    CHECKPOINT,
+    EXISTING_FOLDER,
+    output_options,
+    set_option,
+)
+from lamina.cli.output import emit_json, measures
+from lamina.cli.runs import RunFolder
+
+
+@click.command("eval")
+@click.argument("run", type=EXISTING_FOLDER)
+@click.option("--data", metavar="NAME", help="Other data than the run's own.")
+@click.option(
+    "--split",
+    type=click.Choice(["train", "validation", "test"]),
+    default="test",
+    show_default=True,
+    help="Which part of the data.",
+)
+@CHECKPOINT
+@BATCH_SIZE
+@set_option
+@output_options
+def evaluate(
+    run: Path,
+    data: str | None,
+    split: str,
+    checkpoint: str | None,
+    batch_size: int,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Measure the model of RUN on held-out data."""
+    folder = RunFolder(run)
+    model = folder.model(checkpoint)
+    settings = folder.settings()
+    if data:
+        kept = {k: v for k, v in settings.items() if not k.startswith("data.")}
+        settings = {**kept, **flatten({"data": data})}
+    settings = {**settings, **parse_overrides(overrides)}
+    splits = make_data(settings)
+    found = make_trainer(settings, model, splits).evaluate(getattr(splits, split), batch_size)
+    if as_json:
+        emit_json({"run": str(run), "split": split, **found})
+    else:
+        click.echo(f"{split}: {measures(found)}")

@@ -1,0 +1,158 @@
+"""``lamina train``."""
+
+from __future__ import annotations
+
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lamina.cli.building import (
+    fit_data_to_model,
+    fit_model_to_data,
+    make_callbacks,
+    make_data,
+    make_model,
+    make_trainer,
+)
+from lamina.cli.errors import INTERRUPTED, ConfigError, configuring
+from lamina.cli.layers import DEFAULTS, Settings, flatten, parse_overrides, read_toml
+from lamina.cli.options import EXISTING_FOLDER, FILE, FOLDER, output_options, set_option
+from lamina.cli.output import emit_json, measures
+from lamina.cli.runs import RunFolder
+from lamina.data import Splits
+from lamina.train import Trainer, storage
+from lamina.train.progress import Style
+
+CHANGEABLE = ("epochs", "early_stopping", "checkpoint")
+
+
+@click.command()
+@click.argument("model", required=False)
+@click.option("--data", metavar="NAME", help="Data to train on; `lamina data` lists them.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Passes over the training data.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Examples in a step.")
+@click.option("--lr", type=float, help="Learning rate.")
+@click.option("--optimiser", "--optimizer", "optimiser", metavar="NAME", help="sgd, adam, …")
+@click.option("--schedule", metavar="NAME", help="Of the learning rate: cosine, step, …")
+@click.option("--loss", metavar="NAME", help="cross_entropy, mse, bce_with_logits, …")
+@click.option("--seed", type=click.IntRange(min=0), help="Of initial weights, order and dropout.")
+@click.option("--config", type=FILE, help="TOML file with the same keys.")
+@click.option("--out", type=FOLDER, help="Folder for the run.  [default: runs/MODEL-DATA]")
+@click.option("--resume", type=EXISTING_FOLDER, help="Run to go on with, exactly.")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+@set_option
+@output_options
+def train(
+    config: Path | None,
+    out: Path | None,
+    resume: Path | None,
+    quiet: bool,
+    overrides: tuple[str, ...],
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Train MODEL, and measure it on the test data.
+
+    Settings come from defaults, then the TOML file, then options, then --set; later ones win.
+    `lamina summary` lists the models.
+    """
+    if out and resume:
+        raise ConfigError("--out and --resume exclude each other: a resumed run keeps its folder")
+    settings = fit_data_to_model(_settings(config, resume, options, overrides))
+    splits = make_data(settings)
+    settings = fit_model_to_data(settings, splits)
+    trainer = make_trainer(settings, make_model(settings), splits)
+    run = RunFolder(resume or out or _default_folder(settings))
+    _start(run, trainer, settings, splits, resuming=resume is not None)
+    record = _fit(run, trainer, settings, splits, "none" if quiet else "auto")
+    if as_json:
+        emit_json(record)
+    else:
+        _report(record)
+    if record["status"] == "interrupted":
+        click.get_current_context().exit(INTERRUPTED)
+
+
+def _settings(
+    config: Path | None, resume: Path | None, options: dict[str, Any], overrides: tuple[str, ...]
+) -> Settings:
+    """The layers, one over the other; a resumed run's own settings come before the new ones."""
+    own = RunFolder(resume).settings() if resume else {}
+    given = {key: value for key, value in options.items() if value is not None}
+    new = {
+        **(read_toml(config) if config else {}),
+        **flatten(given),
+        **parse_overrides(overrides),
+    }
+    for key, value in new.items():
+        if own and own.get(key) != value and key.partition(".")[0] not in CHANGEABLE:
+            raise ConfigError(
+                f"--resume: {key} was {own.get(key)!r} and cannot become {value!r}, or the run "
+                f"would not go on as it was; only {', '.join(CHANGEABLE)} may change"
+            )
+    return {**DEFAULTS, **own, **new}
+
+
+def _start(
+    run: RunFolder, trainer: Trainer, settings: Settings, splits: Splits, resuming: bool
+) -> None:
+    """Go to the last checkpoint, or claim the folder for a new run."""
+    storage.require_safetensors()
+    if run.started() and not resuming:
+        raise ConfigError(
+            f"{run.path} holds another run; go on with it by --resume {run.path}, or choose "
+            "another --out"
+        )
+    if run.started():
+        with configuring("--resume"):
+            trainer.resume(run.checkpoints)
+    run.write(settings, _about(splits))
+
+
+def _fit(
+    run: RunFolder, trainer: Trainer, settings: Settings, splits: Splits, progress: Style
+) -> dict[str, Any]:
+    """Train in the folder, and return what came of it."""
+    history = trainer.fit(
+        splits.train,
+        splits.validation if len(splits.validation) else None,
+        settings["epochs"],
+        make_callbacks(settings, run.path),
+        batch_size=settings["batch_size"],
+        progress=progress,
+    )
+    measured = history.status != "interrupted" and len(splits.test) > 0
+    return {
+        "run": str(run.path),
+        "status": history.status,
+        "reason": trainer.stop_reason,
+        "epochs": trainer.epoch,
+        "steps": trainer.step,
+        "last": history.last,
+        "test": trainer.evaluate(splits.test) if measured else {},
+    }
+
+
+def _about(splits: Splits) -> dict[str, Any]:
+    """What prediction needs to know of the data."""
+    return {
+        "classes": list(splits.train.classes),
+        "input_shape": list(splits.train.inputs.shape[1:]),
+    }
+
+
+def _default_folder(settings: Settings) -> Path:
+    """``runs/MODEL-DATA``, numbered if there is one."""
+    stem = f"{settings['model.name']}-{settings['data.name']}"
+    names = (stem if n == 1 else f"{stem}-{n}" for n in count(1))
+    return next(path for name in names if not (path := Path("runs") / name).exists())
+
+
+def _report(record: dict[str, Any]) -> None:
+    if record["test"]:
+        click.echo(f"test: {measures(record['test'])}")
+    click.echo(f"{record['status']} after {record['epochs']} epochs, in {record['run']}")
+    if record["status"] == "interrupted":
+        click.echo(f"go on with: lamina train --resume {record['run']}")
