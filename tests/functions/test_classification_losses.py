@@ -153,6 +153,11 @@ def test_certain_and_wrong_costs_a_hundred_and_still_pulls_back(dtype: str) -> N
             r"nll_loss: target must hold integer class indices, got float32\[2, 3\]",
         ),
         (
+            DTypeError,
+            lambda: F.cross_entropy(lamina.zeros(2, 3), np.array([0, 1])),  # type: ignore[arg-type]
+            "cross_entropy: target must be a tensor, got ndarray; convert it with lamina.tensor",
+        ),
+        (
             ShapeError,
             lambda: F.cross_entropy(lamina.zeros(4, 3), t([0, 1])),
             r"cross_entropy: target must have shape \(4,\), got \(2,\)",

@@ -117,6 +117,11 @@ def test_the_norms_gradient_is_zero_at_the_origin() -> None:
             r"linear: bias must have shape \(3,\), got \(4,\)",
         ),
         (
+            DTypeError,
+            lambda: F.linear([1.0], lamina.zeros(1, 1)),  # type: ignore[arg-type]
+            "linear: input must be a tensor, got list; convert it with lamina.tensor",
+        ),
+        (
             ShapeError,
             lambda: F.bilinear(lamina.zeros(2, 3), lamina.zeros(3, 4), lamina.zeros(5, 3, 4)),
             r"bilinear: expected input1 \(\*, I\), .* got \(2, 3\), \(3, 4\) and \(5, 3, 4\)",

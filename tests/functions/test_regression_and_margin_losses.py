@@ -153,6 +153,11 @@ def test_multi_margin_compares_with_every_other_class(p: int) -> None:
         ),
         (
             DTypeError,
+            lambda: F.mse_loss(t([1.0, 2.0]), 3.0),  # type: ignore[arg-type]
+            "mse_loss: target must be a tensor, got float",
+        ),
+        (
+            DTypeError,
             lambda: F.l1_loss(t([1, 2]), t([1, 2])),
             r"l1_loss: input must be a float tensor, got int64\[2\]",
         ),

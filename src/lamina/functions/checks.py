@@ -17,8 +17,19 @@ def held_constant() -> AbstractContextManager[None]:
     return suppress(-1)
 
 
+def require_tensors(function: str, **values: object) -> None:
+    """Raise unless every value that is given is a tensor."""
+    for name, value in values.items():
+        if value is not None and not isinstance(value, Tensor):
+            raise DTypeError(
+                f"{function}: {name} must be a tensor, got {type(value).__name__}; "
+                f"convert it with lamina.tensor"
+            )
+
+
 def require_float(function: str, **tensors: Tensor | None) -> None:
     """Raise unless every tensor that is given has a floating-point dtype."""
+    require_tensors(function, **tensors)
     for name, tensor in tensors.items():
         if tensor is not None and not is_float(tensor.dtype):
             raise DTypeError(
@@ -29,6 +40,7 @@ def require_float(function: str, **tensors: Tensor | None) -> None:
 
 def require_same_shape(function: str, **tensors: Tensor) -> None:
     """Raise unless all shapes are equal: a silent broadcast would change what is learned."""
+    require_tensors(function, **tensors)
     if len({tensor.shape for tensor in tensors.values()}) > 1:
         shapes = ", ".join(f"{name} {tensor.shape}" for name, tensor in tensors.items())
         raise ShapeError(f"{function}: shapes must be equal, got {shapes}; reshape one of them")
@@ -36,6 +48,7 @@ def require_same_shape(function: str, **tensors: Tensor) -> None:
 
 def require_shape(function: str, name: str, tensor: Tensor | None, shape: Shape) -> None:
     """Raise unless the tensor, if given, has this shape."""
+    require_tensors(function, **{name: tensor})
     if tensor is not None and tensor.shape != shape:
         raise ShapeError(f"{function}: {name} must have shape {shape}, got {tensor.shape}")
 
@@ -50,6 +63,7 @@ def require_labels(
     function: str, name: str, labels: Tensor, classes: int, ignored: int | None = None
 ) -> None:
     """Raise unless ``labels`` are integers in ``range(classes)`` or ``ignored``."""
+    require_tensors(function, **{name: labels})
     if labels.dtype.kind not in "iu":
         raise DTypeError(
             f"{function}: {name} must hold integer class indices, got {labels.node.type}; "

@@ -13,6 +13,7 @@ from lamina.functions.checks import (
     require_reduction,
     require_same_shape,
     require_shape,
+    require_tensors,
 )
 from lamina.functions.soft_maxima import log_softmax
 from lamina.ops import activations, scalars
@@ -57,6 +58,7 @@ def cross_entropy(
     require_fraction("cross_entropy", "label_smoothing", label_smoothing)
     require_reduction("cross_entropy", reduction)
     require_float("cross_entropy", input=input, weight=weight)
+    require_tensors("cross_entropy", target=target)
     axis = _class_axis("cross_entropy", input, weight)
     logs = log_softmax(input, axis)
     if is_float(target.dtype):
@@ -212,6 +214,7 @@ def _weighted_logs(logs: Tensor, weight: Tensor | None, axis: int) -> Tensor:
 
 
 def _require_binary(function: str, input: Tensor, target: Tensor, weight: Tensor | None) -> None:
+    require_tensors(function, target=target)
     if not is_float(target.dtype):
         raise DTypeError(
             f"{function}: target must be a float tensor of probabilities, got "

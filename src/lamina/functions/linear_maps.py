@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from lamina.core.errors import ShapeError
 from lamina.core.types import Shape
-from lamina.functions.checks import require_shape
+from lamina.functions.checks import require_shape, require_tensors
 from lamina.ops.contraction import Contraction
 from lamina.ops.loops import Loop, contraction
 from lamina.tensors import Tensor, apply, composite, promoted
@@ -29,6 +29,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
     Source: Qiu, *Neural Networks and Deep Learning*, §4.3, eq. 4.29.
     """
+    require_tensors("linear", input=input, weight=weight)
     if input.ndim == 0 or weight.ndim not in (1, 2) or input.shape[-1] != weight.shape[-1]:
         raise ShapeError(
             f"linear: expected input (*, {weight.shape[-1] if weight.ndim else 'K'}) and "
@@ -64,6 +65,7 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
 
     Source: Tenenbaum and Freeman 2000, *Separating style and content with bilinear models*, §2.
     """
+    require_tensors("bilinear", input1=input1, input2=input2, weight=weight)
     lead = input1.shape[:-1]
     fits = weight.ndim == 3 and input1.shape == (*lead, weight.shape[1])
     if not fits or input2.shape != (*lead, weight.shape[2]):

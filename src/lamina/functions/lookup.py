@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lamina.core.errors import ArgumentError, ShapeError
 from lamina.core.types import int64
-from lamina.functions.checks import held_constant, require_float, require_labels
+from lamina.functions.checks import held_constant, require_float, require_labels, require_tensors
 from lamina.ops.gather import Gather
 from lamina.tensors import Tensor, apply, arange, composite, where
 
@@ -25,6 +25,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
 
     Source: Qiu, *Neural Networks and Deep Learning*, §3.3.
     """
+    require_tensors("one_hot", tensor=tensor)
     classes = num_classes if num_classes >= 0 else _classes(tensor)
     require_labels("one_hot", "tensor", tensor, classes)
     return (tensor.long().unsqueeze(-1) == arange(classes)).to(int64)

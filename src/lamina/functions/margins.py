@@ -10,6 +10,7 @@ from lamina.functions.checks import (
     require_same_shape,
     require_shape,
     require_signs,
+    require_tensors,
 )
 from lamina.functions.distance import cosine_similarity
 from lamina.functions.lookup import one_hot
@@ -129,6 +130,7 @@ def multi_margin_loss(
     Source: Crammer and Singer 2001, *Multiclass kernel-based vector machines*, §3.
     """
     require_float("multi_margin_loss", input=input, weight=weight)
+    require_tensors("multi_margin_loss", target=target)
     if p not in (1, 2):
         raise ArgumentError(f"multi_margin_loss: p must be 1 or 2, got {p}")
     if input.ndim not in (1, 2) or target.shape != input.shape[:-1]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lamina.core.errors import ArgumentError, ShapeError
-from lamina.functions.checks import require_float, require_shape
+from lamina.functions.checks import require_float, require_shape, require_tensors
 from lamina.ops import activations
 from lamina.ops.scalar import Scalar
 from lamina.random import key_stream, uniform
@@ -277,6 +277,7 @@ def maxout(input: Tensor, pieces: int, dim: int = 1) -> Tensor:
 
     Source: Goodfellow et al. 2013, *Maxout networks*, §3.
     """
+    require_tensors("maxout", input=input)
     axis = axis_of("maxout", dim, input.ndim)
     length = input.shape[axis]
     if pieces < 1:

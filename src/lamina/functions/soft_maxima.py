@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina.functions.checks import held_constant, require_float
+from lamina.functions.checks import held_constant, require_float, require_tensors
 from lamina.tensors import Tensor, composite
 from lamina.tensors.shape import axis_of
 
@@ -59,11 +59,13 @@ def softmin(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
 
     Source: as `softmax`.
     """
+    require_tensors("softmin", input=input)
     return softmax(-input, dim, dtype)
 
 
 def _shifted(function: str, input: Tensor, dim: int, dtype: Any) -> tuple[Tensor, int]:
     """Return the input less its maximum along ``dim``, and that axis counted from the front."""
+    require_tensors(function, input=input)
     x = input if dtype is None else input.to(dtype)
     require_float(function, input=x)
     axis = axis_of(function, dim, x.ndim)
