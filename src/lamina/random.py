@@ -26,6 +26,7 @@ from lamina.tensors import (
     apply,
     argsort,
     as_tensor,
+    broadcast_to,
     cat,
     composite,
     cos,
@@ -44,8 +45,11 @@ def key(seed: int) -> Tensor:
 
 
 def fold_in(key: TensorLike, data: TensorLike) -> Tensor:
-    """Return a new key from a key and a number: a step, an epoch, a layer."""
-    return apply(FoldIn(), as_tensor(key), as_tensor(data).to("uint32"))
+    """Return a new key from a key and a number from 0 to 2³² - 1: a step, an epoch, a layer."""
+    number = as_tensor(data)
+    if number.node.value is not None and not 0 <= number.item() < 2**32:
+        raise ArgumentError(f"fold_in: data must be in 0 … 2**32 - 1, got {number.item()}")
+    return apply(FoldIn(), as_tensor(key), number.to("uint32"))
 
 
 def split(key: TensorLike, num: int = 2) -> list[Tensor]:
@@ -102,9 +106,17 @@ def normal(
     return scaled
 
 
-def bernoulli(key: TensorLike, p: TensorLike = 0.5, shape: Shape = ()) -> Tensor:
-    """Return bools that are true with probability ``p``."""
-    return less(uniform(key, shape), p)
+def bernoulli(key: TensorLike, p: TensorLike = 0.5, shape: Shape | None = None) -> Tensor:
+    """Return bools that are true with probability ``p`` (a draw for each element of p or shape).
+
+    Errors: `ArgumentError` for a probability outside 0 … 1, `ShapeError` if p does not
+    broadcast to the shape.
+    """
+    chance = as_tensor(p)
+    if chance.node.value is not None and not ((chance.value >= 0) & (chance.value <= 1)).all():
+        raise ArgumentError(f"bernoulli: probabilities must be from 0 to 1, got {p}")
+    sizes = chance.shape if shape is None else tuple(shape)
+    return less(uniform(key, sizes), broadcast_to(chance, sizes))
 
 
 def permutation(key: TensorLike, n: int) -> Tensor:

@@ -13,7 +13,7 @@ import numpy as np
 
 from lamina.core.context import STATE, Frame
 from lamina.core.errors import GradientError
-from lamina.core.types import Array, DType, Shape, Type
+from lamina.core.types import Array, DType, Shape, Type, is_float
 
 _serials = count()
 
@@ -68,9 +68,9 @@ class Operation(ABC):
 class Node:
     """An operation applied to operands, with its type and (unless it is being traced) its value.
 
-    ``tracks`` is a bit set: which differentiations in progress this node depends on. A node
-    whose value is known and that nothing tracks forgets its operands, so that graphs do not
-    grow for ever. ``serial`` rises in order of creation, which is a topological order.
+    ``tracks`` is a bit set: which differentiations in progress this node depends on, through
+    floats. A node whose value is known and that nothing tracks forgets its operands, so that
+    graphs do not grow for ever. ``serial`` rises in order of creation, a topological order.
     """
 
     __slots__ = (
@@ -127,7 +127,7 @@ def apply(operation: Operation, *operands: Node) -> Node:
     tracks = 0
     for operand in operands:
         tracks |= operand.tracks
-    tracks &= ~state.suppressed
+    tracks &= ~state.suppressed if is_float(type_.dtype) else 0
     if value is not None and not tracks:
         node = Node(CONSTANT, (), type_, value, 0, state.frame)
     else:

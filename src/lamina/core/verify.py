@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lamina.core.errors import GraphError
+from lamina.core.errors import GraphError, LaminaError
 from lamina.core.node import Leaf, Node
 from lamina.core.program import Program
 
@@ -36,6 +36,9 @@ def _check_node(node: Node, program: Program, inputs: set[int], seen: set[int]) 
         return
     if any(id(operand) not in seen for operand in node.operands):
         raise GraphError(f"{where}: used before its operands (a cycle)")
-    inferred = node.operation.infer(*[operand.type for operand in node.operands])
+    try:
+        inferred = node.operation.infer(*[operand.type for operand in node.operands])
+    except LaminaError as error:
+        raise GraphError(f"{where}: its operands do not fit: {error}") from error
     if inferred != node.type:
         raise GraphError(f"{where}: its operation infers {inferred}")

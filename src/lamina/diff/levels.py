@@ -8,14 +8,14 @@ differentiation that owns it is over.
 from __future__ import annotations
 
 from heapq import heappop, heappush
-from threading import Lock
+from threading import RLock
 
 TAPE = 1
 """The bit of ``requires_grad`` and ``.backward()``."""
 
 _free = list(range(1, 64))
 _highest = 64
-_lock = Lock()
+_lock = RLock()  # reentrant: a level may be collected while another one is being acquired
 
 
 def _acquire() -> int:

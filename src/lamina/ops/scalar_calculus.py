@@ -220,7 +220,7 @@ def evaluate(function: Scalar, operands: Sequence[Array]) -> Array:
     for numpy, arguments in steps:
         values.append(numpy(*[values[a] for a in arguments]))
     result = values[-1] if steps else values[_steps_result(function)]
-    return np.asarray(np.broadcast_to(result, operands[0].shape))
+    return np.asarray(np.broadcast_to(result, np.broadcast_shapes(*map(np.shape, operands))))
 
 
 def _steps_result(function: Scalar) -> int:

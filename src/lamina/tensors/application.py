@@ -10,7 +10,7 @@ import numpy as np
 
 from lamina.core import node as graph
 from lamina.core.context import frame
-from lamina.core.errors import ShapeError
+from lamina.core.errors import ArgumentError, ShapeError
 from lamina.core.node import Operation, constant
 from lamina.core.types import DType, Shape, promote, promote_scalar
 from lamina.ops.contraction import Contraction
@@ -67,7 +67,7 @@ def pointwise(function: Scalar, *arguments: TensorLike) -> Tensor:
     if all(isinstance(a, Tensor) for a in arguments):
         tensors: list[Tensor] = list(arguments)
     else:
-        tensors = [_lift(a, dtype) for a in arguments]
+        tensors = [_lift(function.name, a, dtype) for a in arguments]
     shape = broadcast_shape(function.name, [t.shape for t in tensors])
     ready = [
         broadcast(cast(t, dtype) if kind != "b" else t, shape)
@@ -86,17 +86,21 @@ def _common_dtype(function: Scalar, arguments: Sequence[TensorLike]) -> DType:
         if type(argument) in (bool, int, float):
             scalars.append(type(argument))
         else:
-            typed.append(np.dtype(getattr(argument, "dtype", None) or as_tensor(argument).dtype))
+            typed.append(as_tensor(argument).dtype)
     dtype = promote(*typed) if typed else np.dtype(bool)
     for scalar in scalars:
         dtype = promote_scalar(dtype, scalar)
     return promote(dtype, np.dtype("float32")) if "f" in function.kinds else dtype
 
 
-def _lift(argument: TensorLike, dtype: DType) -> Tensor:
-    if type(argument) in (bool, int, float):
-        return Tensor(constant(np.asarray(argument, dtype)))
-    return as_tensor(argument)
+def _lift(name: str, argument: TensorLike, dtype: DType) -> Tensor:
+    if type(argument) not in (bool, int, float):
+        return as_tensor(argument)
+    try:
+        with np.errstate(over="ignore"):
+            return Tensor(constant(np.asarray(argument, dtype)))
+    except OverflowError as error:
+        raise ArgumentError(f"{name}: the number {argument} is out of range of {dtype}") from error
 
 
 def promoted(*tensors: TensorLike) -> list[Tensor]:

@@ -10,6 +10,7 @@ from lamina.core.graph import topological
 from lamina.core.node import Node
 from lamina.diff import pullback
 from lamina.diff.levels import TAPE
+from lamina.diff.rules import plus
 from lamina.tensors.creation import ones_like
 from lamina.tensors.handle import Tensor, TensorLike, as_tensor
 
@@ -22,13 +23,16 @@ def backward(output: Tensor, gradient: TensorLike | None, create_graph: bool) ->
         cotangent = _cotangent(output, gradient)
         handles = _handles(output)
         recorder = STATE.get().recorder
-        kept = None if recorder is None else recorder.cotangents
+        kept: dict[int, Node] | None = None if recorder is None else {}
         nodes = [node for node, _ in handles]
         found = pullback([output.node], [cotangent.node], nodes, TAPE, kept)
         for (_, handle), node in zip(handles, found, strict=True):
             if node is not None:
                 total = Tensor(node) if handle._grad is None else handle._grad + Tensor(node)
                 handle._grad = total
+        if recorder is not None and kept is not None:
+            for place, node in kept.items():
+                recorder.cotangents[place] = plus(recorder.cotangents.get(place), node)
 
 
 def _cotangent(output: Tensor, gradient: TensorLike | None) -> Tensor:

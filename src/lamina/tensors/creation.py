@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.core.errors import ArgumentError, ShapeError
 from lamina.core.node import constant
 from lamina.core.types import DEFAULT_FLOAT, Array, as_dtype
 from lamina.tensors.handle import Tensor, TensorLike, as_tensor, shape_of
@@ -19,7 +20,10 @@ def _made(array: Array, requires_grad: bool) -> Tensor:
 def full(shape: Any, fill_value: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Return a tensor of one value (float32, int64 or bool after the value, unless given)."""
     kind = as_tensor(fill_value).dtype if dtype is None else as_dtype(dtype)
-    value = np.broadcast_to(np.asarray(fill_value, kind), shape_of((shape,)))
+    sizes = shape_of(shape if isinstance(shape, list | tuple) else (shape,))
+    if any(n < 0 for n in sizes):
+        raise ShapeError(f"full: lengths must be at least 0, got {sizes}")
+    value = np.broadcast_to(as_tensor(fill_value, kind).value, sizes)
     return _made(value, requires_grad)
 
 
@@ -55,6 +59,8 @@ def arange(start: float, end: float | None = None, step: float = 1, dtype: Any =
     int64 if all arguments are integers, else float32.
     """
     low, high = (0, start) if end is None else (start, end)
+    if step == 0:
+        raise ArgumentError(f"arange: step must not be 0 (from {low} to {high})")
     whole = all(isinstance(n, int | np.integer) for n in (low, high, step))
     kind = as_dtype(dtype) if dtype is not None else np.dtype("int64" if whole else DEFAULT_FLOAT)
     return Tensor(constant(np.arange(low, high, step).astype(kind)))

@@ -96,7 +96,7 @@ round = _rounding(scalars.round_, "the nearest whole number (of two, the even on
 def pow(input: TensorLike, exponent: TensorLike) -> Tensor:
     """Return ``input ^ exponent``, element by element, after broadcasting.
 
-    Errors: `ArgumentError` for integers raised to a negative Python integer.
+    Errors: `ArgumentError` for integers raised to a negative integer.
 
     >>> import lamina
     >>> lamina.tensor([1.0, 2.0, 3.0]) ** 2
@@ -104,8 +104,9 @@ def pow(input: TensorLike, exponent: TensorLike) -> Tensor:
     """
     if type(exponent) is int and exponent == 2:
         return pointwise(scalars.square, input)
-    whole = as_tensor(input).dtype.kind != "f"
-    if whole and type(exponent) is int and exponent < 0:
+    power = as_tensor(exponent)
+    whole = as_tensor(input).dtype.kind != "f" and power.dtype.kind == "i"
+    if whole and power.node.value is not None and (power.value < 0).any():
         raise ArgumentError(f"pow: integers to the power {exponent}; use floats: input.float()")
     return pointwise(scalars.power, input, exponent)
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from operator import index
 from typing import Any
 from weakref import ref
 
 import numpy as np
 
-from lamina.core.errors import DTypeError, GradientError, ShapeError, TraceError
+from lamina.core.errors import ArgumentError, DTypeError, GradientError, ShapeError, TraceError
 from lamina.core.node import Node, apply, constant, variable
-from lamina.core.types import Array, DType, Shape, as_dtype, is_float
+from lamina.core.types import DEFAULT_FLOAT, Array, DType, Shape, as_dtype, is_float
 from lamina.diff.levels import TAPE
 from lamina.ops.structure import Detach
 from lamina.tensors.methods import Methods, link
@@ -111,7 +112,7 @@ class Tensor(Methods):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         if copy:
             return np.array(self.value, dtype=dtype)
-        return self.numpy() if dtype is None else self.numpy().astype(dtype, copy=False)
+        return np.asarray(self.numpy(), dtype=dtype, copy=copy)
 
     def __dlpack__(self, **options: Any) -> Any:
         return np.require(self.value, requirements="W").__dlpack__(**options)
@@ -130,6 +131,11 @@ class Tensor(Methods):
         return self.value.tolist()
 
     def __bool__(self) -> bool:
+        if self.numel() != 1:
+            raise ShapeError(
+                f"bool: the truth of a tensor of shape {self.shape} is ambiguous; "
+                "use .any() or .all()"
+            )
         return bool(self.item())
 
     def __float__(self) -> float:
@@ -166,6 +172,8 @@ class Tensor(Methods):
         """Make this leaf a variable (or a constant) of ``.backward()``, in place."""
         if not self.is_leaf:
             raise GradientError("requires_grad_: this tensor was computed; detach() it first")
+        if requires_grad == self.requires_grad:
+            return self
         self._become(self.value, requires_grad)
         return self
 
@@ -175,10 +183,11 @@ class Tensor(Methods):
         return self._grad
 
     @grad.setter
-    def grad(self, value: Tensor | None) -> None:
-        if value is not None and value.shape != self.shape:
-            raise ShapeError(f"grad: expected shape {self.shape}, got {value.shape}")
-        self._grad = value
+    def grad(self, value: TensorLike | None) -> None:
+        gradient = None if value is None else as_tensor(value)
+        if gradient is not None and gradient.node.type != self.node.type:
+            raise ShapeError(f"grad: expected {self.node.type}, got {gradient.node.type}")
+        self._grad = gradient
 
     def retain_grad(self) -> Tensor:
         """Keep this intermediate's gradient in ``.grad`` at the next backward pass."""
@@ -222,7 +231,7 @@ class Tensor(Methods):
 
         ``requires_grad`` stays. Traced values are accepted (a step being compiled assigns them).
         """
-        node = value.node if isinstance(value, Tensor) else constant(np.asarray(value, self.dtype))
+        node = value.node if isinstance(value, Tensor) else constant(np.array(value, self.dtype))
         if node.shape != self.shape or node.dtype != self.dtype:
             raise ShapeError(f"assign: expected {self.node.type}, got {node.type}")
         if node.value is None:
@@ -282,19 +291,22 @@ def _array(data: TensorLike, dtype: Any) -> Array:
         array = np.asarray(data)
     except ValueError as error:
         raise ShapeError(f"tensor: expected a rectangular array, got {data!r}") from error
-    if dtype is not None:
-        return array.astype(as_dtype(dtype), copy=False)
-    if not typed and array.dtype == np.float64:
-        return array.astype(np.float32)
-    as_dtype(array.dtype)
-    return array
+    natural = array.dtype if dtype is None else dtype
+    if dtype is None and not typed and array.dtype == np.float64:
+        natural = DEFAULT_FLOAT
+    with np.errstate(all="ignore"):
+        return array.astype(as_dtype(natural), copy=False)
 
 
 def shape_of(sizes: Sequence[Any]) -> Shape:
     """Return sizes given as ``f(2, 3)`` or ``f((2, 3))`` as a tuple of ints."""
     if len(sizes) == 1 and isinstance(sizes[0], list | tuple):
         sizes = sizes[0]
-    return tuple(int(s) for s in sizes)
+    try:
+        lengths = tuple(index(s) for s in sizes)
+    except TypeError as error:
+        raise ArgumentError(f"a shape is made of whole numbers, got {tuple(sizes)}") from error
+    return lengths
 
 
 link()

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from lamina.core.errors import ArgumentError, DTypeError, ShapeError, TraceError
-from lamina.core.types import Shape
+from lamina.core.types import Shape, int64
 from lamina.ops.contraction import Contraction
 from lamina.ops.gather import Gather
 from lamina.ops.loops import Expression, Loop, contraction
 from lamina.ops.structure import ArgSort
 from lamina.tensors import elementwise
-from lamina.tensors.application import apply, broadcast, broadcast_shape
+from lamina.tensors.application import apply, broadcast, broadcast_shape, cast
 from lamina.tensors.handle import Tensor, TensorLike, as_tensor
 from lamina.tensors.reduction import Extremum
 from lamina.tensors.shape import axis_of, flip, permute
@@ -41,6 +41,7 @@ def _entries(input: Tensor, key: tuple[Any, ...]) -> list[Key]:
     entries: list[Any] = []
     for entry in key:
         entries.extend(_plain(entry))
+    _check_masks(input, key)
     used = sum(entry is not None and entry is not Ellipsis for entry in entries)
     if used > input.ndim:
         raise ArgumentError(f"index: {used} indices for a tensor of shape {input.shape}")
@@ -61,12 +62,38 @@ def _plain(entry: Any) -> list[Any]:
         return [int(entry)]
     array = as_tensor(np.zeros(0, np.int64) if isinstance(entry, list) and not entry else entry)
     if array.dtype.kind == "b":
+        if not array.shape:
+            raise ArgumentError("index: a single bool is not an index; use int(…), or a mask")
         if array.node.value is None:
             raise TraceError("index: a traced mask has no static size; use lamina.where instead")
         return [as_tensor(places) for places in np.nonzero(array.value)]
     if array.dtype.kind not in "iu":
         raise DTypeError(f"index: expected ints, slices or integer arrays, got {array.dtype}")
     return [array]
+
+
+def _check_masks(input: Tensor, key: tuple[Any, ...]) -> None:
+    """A mask must have the lengths of the axes that it covers."""
+    masks = [_mask_shape(entry) for entry in key]
+    widths = [
+        0 if entry is None or entry is Ellipsis else 1 if mask is None else len(mask)
+        for entry, mask in zip(key, masks, strict=True)
+    ]
+    at = next((n for n, entry in enumerate(key) if entry is Ellipsis), len(key))
+    for n, mask in enumerate(masks):
+        start = sum(widths[:n]) if n < at else input.ndim - sum(widths[n:])
+        covered = input.shape[start : start + widths[n]]
+        if mask is not None and mask != covered:
+            raise ShapeError(
+                f"index: a mask of shape {mask} on axes of lengths {covered}; they must be equal"
+            )
+
+
+def _mask_shape(entry: Any) -> Shape | None:
+    if entry is None or entry is Ellipsis or isinstance(entry, slice | int):
+        return None
+    array = as_tensor(entry)
+    return array.shape if array.dtype.kind == "b" else None
 
 
 def _slice(input: Tensor, entries: Sequence[Any]) -> Tensor:
@@ -117,7 +144,8 @@ def _gather(x: Tensor, axes: list[int], arrays: list[Tensor]) -> Tensor:
 
 
 def _wrapped(places: Tensor, size: int) -> Tensor:
-    """Count negative positions from the end."""
+    """Count negative positions from the end (in int64, which holds any length)."""
+    places = cast(places, int64)
     if places.node.value is not None and not (places.value < 0).any():
         return places
     return elementwise.where(places < 0, places + size, places)

@@ -107,7 +107,7 @@ def _einsum(equation: str, shapes: tuple[Shape, ...]) -> Contraction:
 
 def _dots(term: str, shape: Shape) -> int:
     """Return how many axes an operand's ellipsis stands for."""
-    letters = term.replace("...", "")
+    letters = term.replace("...", "", 1)
     if not all(c.isalpha() for c in letters):
         raise ArgumentError(f"einsum: expected letters and at most one '...', got {term!r}")
     extra = len(shape) - len(letters)

@@ -7,6 +7,8 @@ from functools import lru_cache
 from math import prod
 from typing import NamedTuple
 
+import numpy as np
+
 from lamina.core.errors import DTypeError
 from lamina.core.types import Shape, is_float
 from lamina.ops.contraction import Contraction
@@ -84,8 +86,14 @@ def std(input: TensorLike, dim: Dims = None, correction: int = 1, keepdim: bool 
 
 @composite("norm")
 def norm(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
-    """Return the Euclidean (Frobenius) norm √Σ x² over the axes ``dim`` (None: all)."""
-    return elementwise.sqrt(sum(elementwise.square(_float("norm", input)), dim, keepdim))
+    """Return the Euclidean (Frobenius) norm √Σ x² over the axes ``dim`` (None: all).
+
+    The derivative is 0 where the norm is 0, as in PyTorch.
+    """
+    total = sum(elementwise.square(_float("norm", input)), dim, keepdim)
+    nothing = elementwise.equal(total, 0.0)
+    root = elementwise.sqrt(elementwise.where(nothing, 1.0, total))
+    return elementwise.where(nothing, total, root)
 
 
 def amax(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
@@ -103,7 +111,8 @@ def amax(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
 
 def amin(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Return the minimum over the axes ``dim`` (None: all); the derivative goes to the first."""
-    return elementwise.negative(amax(elementwise.negative(input), dim, keepdim))
+    x = as_tensor(input)
+    return _reversed(amax(_reversed(x), dim, keepdim))
 
 
 def argmax(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> Tensor:
@@ -118,7 +127,8 @@ def argmax(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> 
 
 def argmin(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Return the first position of the minimum along ``dim`` (None: in the flattened tensor)."""
-    return argmax(elementwise.negative(input), dim, keepdim)
+    x = as_tensor(input)
+    return argmax(_reversed(to(x, "uint8") if x.dtype.kind == "b" else x), dim, keepdim)
 
 
 def max(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> Tensor | Extremum:
@@ -143,10 +153,20 @@ def max(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> Ten
 
 def min(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> Tensor | Extremum:
     """Return the minimum; with ``dim``, the pair (values, indices) along that axis."""
-    found = max(elementwise.negative(input), dim, keepdim)
+    found = max(_reversed(as_tensor(input)), dim, keepdim)
     if isinstance(found, Extremum):
-        return Extremum(elementwise.negative(found.values), found.indices)
-    return elementwise.negative(found)
+        return Extremum(_reversed(found.values), found.indices)
+    return _reversed(found)
+
+
+def _reversed(x: Tensor) -> Tensor:
+    """Return the elements in reversed order of size; twice gives them back.
+
+    The least integer has no negative, so integers are taken from the greatest or from -1.
+    """
+    if x.dtype.kind not in "iu":
+        return elementwise.negative(x)
+    return elementwise.subtract(-1 if x.dtype.kind == "i" else int(np.iinfo(x.dtype).max), x)
 
 
 def any(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:

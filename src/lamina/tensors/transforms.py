@@ -24,7 +24,7 @@ from lamina.diff.rules import zeros_like
 from lamina.ops.structure import Alias
 from lamina.tensors.creation import ones_like
 from lamina.tensors.handle import Tensor, as_tensor
-from lamina.tensors.tree import leaves, map_tree, rebuild
+from lamina.tensors.tree import aligned_leaves, leaves, map_tree, rebuild
 
 Function = Callable[..., Any]
 
@@ -93,7 +93,7 @@ def vjp(function: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[A
     outputs = [as_tensor(leaf) for leaf in leaves(result)]
 
     def pull(cotangent: Any) -> tuple[Any, ...]:
-        given = _matching("vjp", "cotangent", leaves(cotangent), outputs)
+        given = _matching("vjp", "cotangent", cotangent, result, outputs)
         found: tuple[Any, ...] = rebuild(run.primals, run.pull(outputs, given))
         return found
 
@@ -109,17 +109,21 @@ def jvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> 
     (tensor([1., 4.]), tensor([2., 0.]))
     """
     run = _Differentiation("jvp", tuple(primals))
-    given = _matching("jvp", "tangent", leaves(tuple(tangents)), leaves(run.primals))
+    given = _matching("jvp", "tangent", tuple(tangents), run.primals, leaves(run.primals))
     result = run.call(function, *run.primals)
     outputs = [as_tensor(leaf) for leaf in leaves(result)]
     return run.leave(result), rebuild(result, run.push(outputs, given))
 
 
-def _matching(name: str, what: str, given: list[Any], expected: list[Tensor]) -> list[Tensor]:
+def _matching(
+    name: str, what: str, given: Any, structure: Any, expected: list[Tensor]
+) -> list[Tensor]:
     """Return the given (co)tangents as tensors of the expected types, or raise."""
-    if len(given) != len(expected):
-        raise ArgumentError(f"{name}: expected {len(expected)} {what}s, got {len(given)}")
-    ready = [as_tensor(g).to(e.dtype) for g, e in zip(given, expected, strict=True)]
+    try:
+        found = aligned_leaves(structure, given)
+    except ArgumentError as error:
+        raise ArgumentError(f"{name}: {what}s: {error}") from error
+    ready = [as_tensor(g).to(e.dtype) for g, e in zip(found, expected, strict=True)]
     for g, e in zip(ready, expected, strict=True):
         if g.shape != e.shape:
             raise ShapeError(f"{name}: {what} of shape {g.shape}, expected {e.shape}")
@@ -142,8 +146,8 @@ def value_and_grad(
 
     @wraps(function)
     def inside(*args: Any, **kwargs: Any) -> Any:
-        picked = tuple(args[n] for n in chosen)
-        run = _Differentiation("grad", picked)
+        _check_argnums("grad", chosen, args)
+        run = _Differentiation("grad", tuple(args[n] for n in chosen))
         full = list(args)
         for n, primal in zip(chosen, run.primals, strict=True):
             full[n] = primal
@@ -154,6 +158,16 @@ def value_and_grad(
         return run.leave(result), found[0] if isinstance(argnums, int) else found
 
     return inside
+
+
+def _check_argnums(name: str, argnums: tuple[int, ...], arguments: tuple[Any, ...]) -> None:
+    count = len(arguments)
+    if any(not -count <= n < count for n in argnums) or len({n % count for n in argnums}) != len(
+        argnums
+    ):
+        raise ArgumentError(
+            f"{name}: argnums {argnums} must name distinct ones of the {count} positional arguments"
+        )
 
 
 def _check_scalar(loss: Tensor) -> None:
@@ -199,8 +213,9 @@ def jacobian(function: Function, argnums: int = 0, mode: str = "auto") -> Functi
         raise ArgumentError(f"jacobian: mode is auto, forward or reverse, got {mode!r}")
 
     def inside(*args: Any, **kwargs: Any) -> Tensor:
+        _check_argnums("jacobian", (argnums,), args)
         run = _Differentiation("jacobian", args[argnums])
-        full = [run.primals if n == argnums else a for n, a in enumerate(args)]
+        full = [run.primals if n == argnums % len(args) else a for n, a in enumerate(args)]
         output = as_tensor(run.call(lambda: function(*full, **kwargs)))
         x = run.primals
         if not isinstance(x, Tensor):
@@ -232,8 +247,8 @@ def _forward_rows(run: _Differentiation, x: Tensor, output: Tensor) -> Tensor:
 
 def _units(like: Tensor) -> list[Tensor]:
     """Return the unit vectors of a tensor's space."""
-    identity = np.eye(like.numel(), dtype=like.dtype).reshape(-1, *like.shape)
-    return [Tensor(constant(unit)) for unit in identity]
+    identity = np.eye(like.numel(), dtype=like.dtype)
+    return [Tensor(constant(unit.reshape(like.shape))) for unit in identity]
 
 
 def hessian(function: Function, argnums: int = 0) -> Function:

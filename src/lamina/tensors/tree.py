@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from lamina.core.errors import ArgumentError
 from lamina.tensors.handle import Tensor
 
 
@@ -15,6 +16,19 @@ def leaves(tree: Any) -> list[Any]:
     if isinstance(tree, list | tuple):
         return [leaf for value in tree for leaf in leaves(value)]
     return [] if tree is None else [tree]
+
+
+def aligned_leaves(tree: Any, other: Any) -> list[Any]:
+    """Return the leaves of ``other`` in the order of ``tree``'s, or raise if structures differ."""
+    if isinstance(tree, dict):
+        if not isinstance(other, dict) or other.keys() != tree.keys():
+            raise ArgumentError(f"expected a dict with the keys {list(tree)}, got {other!r}")
+        return [leaf for key in tree for leaf in aligned_leaves(tree[key], other[key])]
+    if isinstance(tree, list | tuple):
+        if not isinstance(other, list | tuple) or len(other) != len(tree):
+            raise ArgumentError(f"expected a sequence of {len(tree)}, got {other!r}")
+        return [leaf for a, b in zip(tree, other, strict=True) for leaf in aligned_leaves(a, b)]
+    return [] if tree is None else [other]
 
 
 def map_tree(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
