@@ -142,13 +142,12 @@ def _linear_matrix(extent: int, target: int, ratio: Ratio, shift: float) -> Arra
     """Return the weights of input elements (columns) in each output element (rows)."""
     if target == extent:  # whatever the factor was before rounding, nothing moves
         return np.eye(extent)
-    place = np.maximum((np.arange(target) + shift) * ratio[0] / ratio[1] - shift, 0.0)
-    low = np.minimum(place.astype(np.int64), extent - 1)
-    high, row = np.minimum(low + 1, extent - 1), np.arange(target)
-    weight = np.where(high > low, place - low, 0.0)
+    place = (np.arange(target) + shift) * ratio[0] / ratio[1] - shift
+    place = np.clip(place, 0, extent - 1)
+    low, row = place.astype(np.int64), np.arange(target)
     matrix = np.zeros((target, extent))
-    matrix[row, low] = 1 - weight
-    matrix[row, high] += weight
+    matrix[row, low] = 1 - (place - low)
+    matrix[row, np.minimum(low + 1, extent - 1)] += place - low
     return matrix
 
 
