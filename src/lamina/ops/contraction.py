@@ -47,7 +47,7 @@ class Contraction(Operation):
     rest are summed over. ``loop_names`` serve the printer only.
 
     Errors: `ShapeError` if an operand's shape is not the one its read was made for,
-    `DTypeError` if the operands' dtypes differ or are bool.
+    `DTypeError` if the operands' dtypes differ, or are bool and there is arithmetic to do.
     """
 
     extents: Shape
@@ -72,13 +72,19 @@ class Contraction(Operation):
         """The result's shape."""
         return self.extents[: self.out_rank]
 
+    @property
+    def is_view(self) -> bool:
+        """Whether every element of the result is one element of the one operand, or zero."""
+        return len(self.reads) == 1 and len(self.extents) == self.out_rank
+
     def infer(self, *operands: Type) -> Type:
         expected = tuple(read.shape for read in self.reads)
         if tuple(t.shape for t in operands) != expected:
             got = ", ".join(str(t) for t in operands)
             raise ShapeError(f"contract: expected operands of shapes {expected}, got {got}")
         dtype = operands[0].dtype
-        if dtype.kind == "b" or any(t.dtype != dtype for t in operands):
+        refused = dtype.kind == "b" and not self.is_view
+        if refused or any(t.dtype != dtype for t in operands):
             got = ", ".join(str(t.dtype) for t in operands)
             raise DTypeError(f"contract: expected one numeric dtype, got {got}; cast first")
         return Type(self.out_shape, dtype)

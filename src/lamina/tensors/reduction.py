@@ -88,12 +88,12 @@ def std(input: TensorLike, dim: Dims = None, correction: int = 1, keepdim: bool 
 def norm(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Return the Euclidean (Frobenius) norm √Σ x² over the axes ``dim`` (None: all).
 
-    The derivative is 0 where the norm is 0, as in PyTorch.
+    Its derivative where x = 0 is 0, one of its subgradients (as in PyTorch).
     """
     total = sum(elementwise.square(_float("norm", input)), dim, keepdim)
-    nothing = elementwise.equal(total, 0.0)
-    root = elementwise.sqrt(elementwise.where(nothing, 1.0, total))
-    return elementwise.where(nothing, total, root)
+    zero = elementwise.equal(total, 0)
+    root = elementwise.sqrt(elementwise.where(zero, 1.0, total))
+    return elementwise.where(zero, 0.0, root)
 
 
 def amax(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
