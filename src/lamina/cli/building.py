@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import lamina.random
@@ -39,8 +40,8 @@ INITIALISATION, TRAINING = 0, 1  # what the keys made of the seed are for
 
 def fit_data_to_model(settings: Settings) -> Settings:
     """The settings with images of the model's size, unless a size is set."""
-    name = _name(settings, "data", data.names())
     shape = models.input_shape(_name(settings, "model", models.names()))
+    name = _name(settings, "data", data.names())
     sized = any(option.name == "size" for option in data.names()[name])
     return {"data.size": shape[-1], **settings} if sized and len(shape) == 3 else settings
 
@@ -107,7 +108,7 @@ def default_metrics(loss: str) -> list[Any]:
     return [binary_accuracy(thresholds[loss])] if loss in thresholds else []
 
 
-def make_callbacks(settings: Settings, folder: Any) -> list[train.Callback]:
+def make_callbacks(settings: Settings, folder: Path) -> list[train.Callback]:
     """Log, checkpoints, and early stopping if a patience is set."""
     checkpoint = options_of(settings, "checkpoint")
     stopping = options_of(settings, "early_stopping")

@@ -60,6 +60,8 @@ def flatten(table: Mapping[str, Any], prefix: str = "") -> Settings:
         else:
             name = _canonical(f"{prefix}{key}")
             _check(name, value)
+            if isinstance(value, Mapping):
+                raise ConfigError(f"{prefix}{key}: expected a value, got a table")
             flat[name] = value
     return flat
 

@@ -68,10 +68,9 @@ class RunFolder:
 
     def model(self, which: str | None = None) -> Module:
         """The run's model with its ``"best"`` or ``"last"`` weights (by default the best)."""
-        best = self.checkpoints / "best"
+        model, best = make_model(self.settings()), self.checkpoints / "best"
         if which is None:
             which = "best" if storage.checkpoints(best) else "last"
         state = load_checkpoint(best if which == "best" else self.checkpoints)
-        model = make_model(self.settings())
         model.load_state_dict(state["model"])
         return model.eval()

@@ -22,7 +22,7 @@ from lamina.cli.options import EXISTING_FOLDER, FILE, FOLDER, output_options, se
 from lamina.cli.output import emit_json, measures
 from lamina.cli.runs import RunFolder
 from lamina.data import Splits
-from lamina.train import Trainer, storage
+from lamina.train import Callback, Trainer, storage
 from lamina.train.progress import Style
 
 CHANGEABLE = ("epochs", "early_stopping", "checkpoint")
@@ -65,8 +65,10 @@ def train(
     settings = fit_model_to_data(settings, splits)
     trainer = make_trainer(settings, make_model(settings), splits)
     run = RunFolder(resume or out or _default_folder(settings))
+    callbacks = make_callbacks(settings, run.path)
     _start(run, trainer, settings, splits, resuming=resume is not None)
-    record = _fit(run, trainer, settings, splits, "none" if quiet else "auto")
+    record = _fit(trainer, settings, splits, callbacks, "none" if quiet else "auto")
+    record = {"run": str(run.path), **record}
     if as_json:
         emit_json(record)
     else:
@@ -112,20 +114,23 @@ def _start(
 
 
 def _fit(
-    run: RunFolder, trainer: Trainer, settings: Settings, splits: Splits, progress: Style
+    trainer: Trainer,
+    settings: Settings,
+    splits: Splits,
+    callbacks: list[Callback],
+    progress: Style,
 ) -> dict[str, Any]:
-    """Train in the folder, and return what came of it."""
+    """Train, and return what came of it."""
     history = trainer.fit(
         splits.train,
         splits.validation if len(splits.validation) else None,
         settings["epochs"],
-        make_callbacks(settings, run.path),
+        callbacks,
         batch_size=settings["batch_size"],
         progress=progress,
     )
     measured = history.status != "interrupted" and len(splits.test) > 0
     return {
-        "run": str(run.path),
         "status": history.status,
         "reason": trainer.stop_reason,
         "epochs": trainer.epoch,
