@@ -13,6 +13,7 @@ from threading import RLock
 TAPE = 1
 """The bit of ``requires_grad`` and ``.backward()``."""
 
+_open = TAPE
 _free = list(range(1, 64))
 _highest = 64
 _lock = RLock()  # reentrant: a level may be collected while another one is being acquired
@@ -27,11 +28,28 @@ def _acquire() -> int:
         return heappop(_free)
 
 
+def over() -> int:
+    """Return the bits of all differentiations whose function has returned.
+
+    Nothing made from now on need depend on them, whatever it is made from.
+    """
+    return ~_open
+
+
 class Level:
     """A bit that belongs to one differentiation for as long as anything may use its graph."""
 
     def __init__(self) -> None:
+        global _open
         self._number = _acquire()
+        with _lock:
+            _open |= self.bit
+
+    def close(self) -> None:
+        """Say that the function has returned: its graph does not grow any more."""
+        global _open
+        with _lock:
+            _open &= ~self.bit
 
     @property
     def bit(self) -> int:

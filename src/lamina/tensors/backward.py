@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-
 from lamina.core.context import STATE, suppress
 from lamina.core.errors import GradientError, ShapeError
 from lamina.core.graph import topological
 from lamina.core.node import Node
 from lamina.diff import pullback
-from lamina.diff.levels import TAPE
+from lamina.diff.levels import TAPE, over
 from lamina.diff.rules import plus
 from lamina.tensors.creation import ones_like
 from lamina.tensors.handle import Tensor, TensorLike, as_tensor
@@ -19,7 +17,7 @@ def backward(output: Tensor, gradient: TensorLike | None, create_graph: bool) ->
     """Add the gradient of ``output`` to every variable's ``.grad`` (see `Tensor.backward`)."""
     if not output.requires_grad:
         raise GradientError("backward: nothing behind this tensor has requires_grad=True")
-    with nullcontext() if create_graph else suppress(TAPE):
+    with suppress(over() if create_graph else TAPE | over()):
         cotangent = _cotangent(output, gradient)
         handles = _handles(output)
         recorder = STATE.get().recorder

@@ -19,7 +19,7 @@ from lamina.core.node import Node, constant
 from lamina.core.node import apply as apply_node
 from lamina.core.types import is_float
 from lamina.diff import pullback, pushforward
-from lamina.diff.levels import Level
+from lamina.diff.levels import Level, over
 from lamina.diff.rules import zeros_like
 from lamina.ops.structure import Alias
 from lamina.tensors.creation import ones_like
@@ -47,8 +47,11 @@ class _Differentiation:
         return Tensor(alias)
 
     def call(self, function: Function, *arguments: Any) -> Any:
-        with release(self.level.bit):
-            return function(*arguments)
+        try:
+            with release(self.level.bit):
+                return function(*arguments)
+        finally:
+            self.level.close()
 
     def leave(self, tree: Any) -> Any:
         """Return the results as the caller may use them: without this level."""
@@ -57,12 +60,12 @@ class _Differentiation:
     def _leave(self, leaf: Any) -> Any:
         if not isinstance(leaf, Tensor) or not leaf.node.tracks & self.level.bit:
             return leaf
-        with suppress(self.level.bit):
+        with suppress(over()):
             return Tensor(apply_node(Alias(), leaf.node))
 
     def pull(self, outputs: list[Tensor], cotangents: list[Tensor]) -> list[Tensor]:
         """Return the variables' cotangents (zeros where nothing depends on one)."""
-        with suppress(self.level.bit):
+        with suppress(over()):
             nodes, back = [o.node for o in outputs], [c.node for c in cotangents]
             found = pullback(nodes, back, self.variables, self.level.bit)
             pairs = zip(found, self.variables, strict=True)
@@ -70,7 +73,7 @@ class _Differentiation:
 
     def push(self, outputs: list[Tensor], tangents: list[Tensor]) -> list[Tensor]:
         """Return the outputs' tangents (zeros where one depends on nothing)."""
-        with suppress(self.level.bit):
+        with suppress(over()):
             nodes, along = [o.node for o in outputs], [t.node for t in tangents]
             found = pushforward(nodes, self.variables, along, self.level.bit)
             pairs = zip(found, outputs, strict=True)
