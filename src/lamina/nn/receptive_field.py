@@ -91,9 +91,10 @@ def _fields(node: Node, operands: list[Fields | None]) -> Fields | None:
             moved = list(known)
         case Reshape():
             moved = [_reshaped(node.operands[0].shape, node.shape, known[0])]
-        case Concatenate(axis):
-            shapes = [operand.shape for operand in node.operands]
-            moved = [_still(shape, f, axis) for shape, f in zip(shapes, known, strict=True)]
+        case Concatenate(axis) if all(f.axis != axis for fields in known for f in fields.values()):
+            moved = list(known)
+        case Concatenate(axis) if node.frame is not None and node.frame.name == "pad":
+            moved = [_padded(node, axis, known)]
         case _:
             return None
     return _merged(node.shape, moved)
@@ -158,9 +159,17 @@ def _at_rest(shape: Shape, field: Field) -> Field:
     return field if field.axis is None else field.fixed(shape[field.axis])
 
 
-def _still(shape: Shape, fields: Fields, axis: int) -> Fields:
-    """Make the fields that move along ``axis`` into what all its units see."""
-    return {s: _at_rest(shape, f) if f.axis == axis else f for s, f in fields.items()}
+def _padded(node: Node, axis: int, operands: Sequence[Fields]) -> Fields:
+    """Return the fields of the longest operand along ``axis``: the rest is border."""
+    lengths = [operand.shape[axis] for operand in node.operands]
+    longest = lengths.index(max(lengths))
+    before = sum(lengths[:longest])
+    return {
+        source: replace(field, start=field.start - field.jump * before)
+        if field.axis == axis
+        else field
+        for source, field in operands[longest].items()
+    }
 
 
 def _reshaped(old: Shape, new: Shape, fields: Fields) -> Fields:
