@@ -100,6 +100,8 @@ def test_state_dict_is_a_snapshot() -> None:
     rate.assign(0.25)
     assert saved["state"][0]["momentum_buffer"].tolist() == before
     assert saved["param_groups"][0]["lr"].item() == 0.5
+    optimizer.state_dict()["state"][0].clear()
+    assert optimizer.state[parameters[0]].keys() == {"momentum_buffer"}
 
 
 def test_foreign_execution_options_are_left_out() -> None:

@@ -69,6 +69,10 @@ def test_a_change_from_outside_is_kept() -> None:
     )
 
 
+def test_a_finished_schedule_leaves_the_rate_alone() -> None:
+    assert PolynomialDecay(4).advance(0.3, 1.0, 9) == 0.3
+
+
 def test_a_schedule_at_zero_comes_back() -> None:
     assert CosineDecay(2).advance(0.01, 1.0, 3) == pytest.approx(0.5)
 
