@@ -1,206 +1,69 @@
-"""Functions of tensors under PyTorch's names (`import lamina.functions as F`)."""
+"""Functions of tensors under PyTorch's names (`import lamina.functions as F`).
+
+Every module lists its public functions in ``__all__``; they are all found here.
+"""
 
 from __future__ import annotations
 
-from lamina.functions.activations import (
-    hardsigmoid,
-    hardswish,
-    logsigmoid,
-    mish,
-    relu,
-    relu6,
-    selu,
-    sigmoid,
-    silu,
-    softsign,
-    swish,
-    tanh,
-    tanhshrink,
+from lamina.functions import (
+    activations,
+    adaptive_pooling,
+    classification,
+    convolution,
+    distance,
+    dropouts,
+    interpolation,
+    linear_maps,
+    lookup,
+    lp_pooling,
+    margins,
+    normalisation,
+    padding,
+    parametric,
+    pooling,
+    regression,
+    soft_maxima,
+    transposed,
+    unfolding,
 )
-from lamina.functions.adaptive_pooling import (
-    adaptive_avg_pool1d,
-    adaptive_avg_pool2d,
-    adaptive_avg_pool3d,
-    adaptive_max_pool1d,
-    adaptive_max_pool2d,
-    adaptive_max_pool3d,
-)
-from lamina.functions.classification import (
-    binary_cross_entropy,
-    binary_cross_entropy_with_logits,
-    cross_entropy,
-    nll_loss,
-)
-from lamina.functions.convolution import conv1d, conv2d, conv3d
-from lamina.functions.distance import cosine_similarity, pairwise_distance, vector_norm
-from lamina.functions.dropouts import (
-    alpha_dropout,
-    dropout,
-    dropout1d,
-    dropout2d,
-    dropout3d,
-    feature_alpha_dropout,
-)
-from lamina.functions.interpolation import interpolate, pixel_shuffle, pixel_unshuffle
-from lamina.functions.linear_maps import bilinear, linear
-from lamina.functions.lookup import embedding, one_hot
-from lamina.functions.lp_pooling import lp_pool1d, lp_pool2d, lp_pool3d
-from lamina.functions.margins import (
-    cosine_embedding_loss,
-    hinge_embedding_loss,
-    hinge_loss,
-    margin_ranking_loss,
-    multi_margin_loss,
-    soft_margin_loss,
-)
-from lamina.functions.normalisation import (
-    batch_norm,
-    batch_statistics,
-    group_norm,
-    instance_norm,
-    layer_norm,
-    local_response_norm,
-    normalize,
-    rms_norm,
-)
-from lamina.functions.padding import pad
-from lamina.functions.parametric import (
-    celu,
-    elu,
-    gelu,
-    glu,
-    hardshrink,
-    hardtanh,
-    leaky_relu,
-    maxout,
-    prelu,
-    rrelu,
-    scaled_tanh,
-    softplus,
-    softshrink,
-    threshold,
-)
-from lamina.functions.pooling import (
-    avg_pool1d,
-    avg_pool2d,
-    avg_pool3d,
-    global_avg_pool,
-    global_max_pool,
-    max_pool1d,
-    max_pool2d,
-    max_pool3d,
-)
-from lamina.functions.regression import (
-    frobenius_penalty,
-    huber_loss,
-    kl_div,
-    l1_loss,
-    mse_loss,
-    smooth_l1_loss,
-)
-from lamina.functions.soft_maxima import log_softmax, softmax, softmin
-from lamina.functions.transposed import conv_transpose1d, conv_transpose2d, conv_transpose3d
-from lamina.functions.unfold import fold, unfold
+from lamina.functions.activations import *  # noqa: F403
+from lamina.functions.adaptive_pooling import *  # noqa: F403
+from lamina.functions.classification import *  # noqa: F403
+from lamina.functions.convolution import *  # noqa: F403
+from lamina.functions.distance import *  # noqa: F403
+from lamina.functions.dropouts import *  # noqa: F403
+from lamina.functions.interpolation import *  # noqa: F403
+from lamina.functions.linear_maps import *  # noqa: F403
+from lamina.functions.lookup import *  # noqa: F403
+from lamina.functions.lp_pooling import *  # noqa: F403
+from lamina.functions.margins import *  # noqa: F403
+from lamina.functions.normalisation import *  # noqa: F403
+from lamina.functions.padding import *  # noqa: F403
+from lamina.functions.parametric import *  # noqa: F403
+from lamina.functions.pooling import *  # noqa: F403
+from lamina.functions.regression import *  # noqa: F403
+from lamina.functions.soft_maxima import *  # noqa: F403
+from lamina.functions.transposed import *  # noqa: F403
+from lamina.functions.unfolding import *  # noqa: F403
 from lamina.tensors import einsum, logsumexp, matmul
 
-__all__ = [
-    "adaptive_avg_pool1d",
-    "adaptive_avg_pool2d",
-    "adaptive_avg_pool3d",
-    "adaptive_max_pool1d",
-    "adaptive_max_pool2d",
-    "adaptive_max_pool3d",
-    "alpha_dropout",
-    "avg_pool1d",
-    "avg_pool2d",
-    "avg_pool3d",
-    "batch_norm",
-    "batch_statistics",
-    "bilinear",
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
-    "celu",
-    "conv1d",
-    "conv2d",
-    "conv3d",
-    "conv_transpose1d",
-    "conv_transpose2d",
-    "conv_transpose3d",
-    "cosine_embedding_loss",
-    "cosine_similarity",
-    "cross_entropy",
-    "dropout",
-    "dropout1d",
-    "dropout2d",
-    "dropout3d",
-    "einsum",
-    "elu",
-    "embedding",
-    "feature_alpha_dropout",
-    "fold",
-    "frobenius_penalty",
-    "gelu",
-    "global_avg_pool",
-    "global_max_pool",
-    "glu",
-    "group_norm",
-    "hardshrink",
-    "hardsigmoid",
-    "hardswish",
-    "hardtanh",
-    "hinge_embedding_loss",
-    "hinge_loss",
-    "huber_loss",
-    "instance_norm",
-    "interpolate",
-    "kl_div",
-    "l1_loss",
-    "layer_norm",
-    "leaky_relu",
-    "linear",
-    "local_response_norm",
-    "log_softmax",
-    "logsigmoid",
-    "logsumexp",
-    "lp_pool1d",
-    "lp_pool2d",
-    "lp_pool3d",
-    "margin_ranking_loss",
-    "matmul",
-    "max_pool1d",
-    "max_pool2d",
-    "max_pool3d",
-    "maxout",
-    "mish",
-    "mse_loss",
-    "multi_margin_loss",
-    "nll_loss",
-    "normalize",
-    "one_hot",
-    "pad",
-    "pairwise_distance",
-    "pixel_shuffle",
-    "pixel_unshuffle",
-    "prelu",
-    "relu",
-    "relu6",
-    "rms_norm",
-    "rrelu",
-    "scaled_tanh",
-    "selu",
-    "sigmoid",
-    "silu",
-    "smooth_l1_loss",
-    "soft_margin_loss",
-    "softmax",
-    "softmin",
-    "softplus",
-    "softshrink",
-    "softsign",
-    "swish",
-    "tanh",
-    "tanhshrink",
-    "threshold",
-    "unfold",
-    "vector_norm",
-]
+__all__ = ["einsum", "logsumexp", "matmul"]
+__all__ += activations.__all__
+__all__ += adaptive_pooling.__all__
+__all__ += classification.__all__
+__all__ += convolution.__all__
+__all__ += distance.__all__
+__all__ += dropouts.__all__
+__all__ += interpolation.__all__
+__all__ += linear_maps.__all__
+__all__ += lookup.__all__
+__all__ += lp_pooling.__all__
+__all__ += margins.__all__
+__all__ += normalisation.__all__
+__all__ += padding.__all__
+__all__ += parametric.__all__
+__all__ += pooling.__all__
+__all__ += regression.__all__
+__all__ += soft_maxima.__all__
+__all__ += transposed.__all__
+__all__ += unfolding.__all__

@@ -21,6 +21,7 @@ from lamina.ops.scalars import (
     logical_and,
     logistic,
     softplus,
+    square,
     tanh,
     where,
 )
@@ -140,7 +141,7 @@ def huber(delta: float) -> Scalar:
     """Huber's function: x²/2, and δ (|x| - δ/2) where |x| > δ (Huber 1964)."""
 
     def body(x: Expr) -> Expr:
-        return where(absolute(x) < delta, 0.5 * x * x, delta * (absolute(x) - 0.5 * delta))
+        return where(absolute(x) < delta, 0.5 * square(x), delta * (absolute(x) - 0.5 * delta))
 
     return formula(f"huber({delta:g})", body)
 

@@ -12,7 +12,7 @@ import lamina
 from lamina import tensor
 from lamina.core.errors import ArgumentError, ShapeError
 from lamina.functions.convolution import conv1d, conv2d, conv3d
-from lamina.functions.unfold import fold, unfold
+from lamina.functions.unfolding import fold, unfold
 
 CONV = {1: conv1d, 2: conv2d, 3: conv3d}
 EXTENTS = {1: (9,), 2: (5, 6), 3: (4, 3, 5)}
