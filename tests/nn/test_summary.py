@@ -79,6 +79,20 @@ def test_pools_connect_and_norms_and_activations_do_not() -> None:
         assert row(layer, (3, 4, 4)).connections == 0
 
 
+def test_adaptive_pools_connect_within_their_windows() -> None:
+    # Along an axis of 7, three windows: 0-2, 2-4, 4-6.
+    for layer in (nn.AdaptiveAvgPool2d(3), nn.AdaptiveMaxPool2d(3)):
+        assert row(layer, (2, 7, 7)).connections == 2 * 9**2
+
+
+def test_weights_that_are_zero_are_connections_all_the_same() -> None:
+    layer = nn.Linear(3, 2)
+    nn.init.zeros_(layer.weight)
+    assert row(layer, (3,)).connections == 8
+    layer.requires_grad_(False)
+    assert row(layer, (3,)).connections == 8
+
+
 def test_functions_called_by_the_root_are_its_own_row() -> None:
     class Net(nn.Module):
         def __init__(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from math import prod
 
@@ -25,20 +25,36 @@ class Counts:
     multiply_adds: int
 
 
-def count(nodes: Iterable[Node]) -> Counts:
+def count(nodes: Iterable[Node], learned: Collection[int]) -> Counts:
     """Count over contractions that sum or multiply, and maxima over windows.
 
-    Terms at the border that read padding do not count. Multiply-adds are the terms of
-    contractions of two operands or more.
+    Terms at the border that read padding do not count, nor do zeros of constant operands (a
+    matrix that resizes, say). ``learned`` holds the ids of nodes that count whatever their value:
+    parameters and what is made of them. Multiply-adds are the terms of contractions of two
+    operands or more.
     """
     terms = multiply_adds = 0
     for node in nodes:
         spec = _spec(node)
         if spec is not None:
-            found = count_terms(spec)
+            found = _count(node, spec, learned)
             terms += found
             multiply_adds += found if len(spec.reads) > 1 else 0
     return Counts(terms, multiply_adds)
+
+
+def _count(node: Node, spec: Contraction, learned: Collection[int]) -> int:
+    zeros = [
+        operand.value is not None and id(operand) not in learned and not operand.value.all()
+        for operand in node.operands
+    ]
+    if not any(zeros):
+        return count_terms(spec)
+    indicators = [
+        (operand.value != 0).astype(np.float64) if sparse else np.ones(operand.shape)  # type: ignore[union-attr]
+        for operand, sparse in zip(node.operands, zeros, strict=True)
+    ]
+    return int(spec.evaluate(*indicators).sum().round())
 
 
 def _spec(node: Node) -> Contraction | None:

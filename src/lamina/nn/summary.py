@@ -152,7 +152,9 @@ def summarise(module: Module, input_shapes: Sequence[Shape], dtype: Any) -> Summ
     inputs = [placeholder(Type((1, *shape), as_dtype(dtype))) for shape in shapes]
     with _evaluating(module), record() as recorder, record_calls() as calls:
         module(*[Tensor(node) for node in inputs])
-    counted = {name: count(nodes) for name, nodes in _by_layer(recorder.nodes, calls).items()}
+    learned = _learned(module, recorder.nodes)
+    layers = _by_layer(recorder.nodes, calls)
+    counted = {name: count(nodes, learned) for name, nodes in layers.items()}
     shown = [c for c in _last_calls(calls) if _is_layer(c.module, counted.get(c.name))]
     fields = receptive_fields(inputs[0], [node for c in shown for node in _outputs(c)])
     seen: set[int] = set()
@@ -175,6 +177,12 @@ def _evaluating(module: Module) -> Iterator[None]:
     finally:
         for part, training in modes:
             part.training = training
+
+
+def _learned(module: Module, made: Sequence[Node]) -> set[int]:
+    """Return the ids of parameters and buffers, and of all that the call made (of them)."""
+    held = [*module.parameters(), *module.buffers()]
+    return {id(tensor.node) for tensor in held} | {id(node) for node in made}
 
 
 def _by_layer(nodes: Sequence[Node], calls: Sequence[Call]) -> dict[str, list[Node]]:
