@@ -12,7 +12,6 @@ from tests.torch_reference.torch_side import TorchSide
 
 def main() -> None:
     """Answers every case with PyTorch and writes the digests."""
-    torch.set_num_threads(1)
     side = TorchSide()
     recorded: Recorded = {}
     for case in all_cases():

@@ -275,7 +275,7 @@ def _(case: InitialiserCase, side: Side) -> Answer:
         named = {name: side.array(p) for name, p in module.named_parameters()}
         return {k: v for name, array in named.items() for k, v in _statistics(name, array).items()}
     if case.name == "calculate_gain":
-        return {"gain": np.array(side.initialiser(case.name)(**dict(case.kwargs)))}
+        return {"gain": np.array(float(side.initialiser(case.name)(**dict(case.kwargs))))}
     parameter = side.parameter(uniform(case.id, case.shape).astype(np.float32))
     side.initialiser(case.name)(parameter, **dict(case.kwargs))
     values = side.array(parameter)

@@ -14,11 +14,11 @@ from tests.torch_reference.cases import all_cases, groups
 from tests.torch_reference.cases.grid import thin
 from tests.torch_reference.comparison import against_live, against_recorded, pytorch, recorded
 from tests.torch_reference.data import Input
+from tests.torch_reference.lamina_side import LaminaSide
 from tests.torch_reference.planted import FAULTS
 from tests.torch_reference.storage import load, save
 
 VERSION, _ = load()
-BASE = pytorch
 FIXED = [0.8499580528811357, 0.17629937575956545, 0.30245640391841655]
 
 
@@ -28,7 +28,7 @@ def described(fault: Any) -> str:
 
 @pytest.mark.parametrize(("fault", "group"), FAULTS, ids=described)
 def test_planted_fault_is_caught(fault: Callable[[Any], Any], group: str) -> None:
-    cases, base = thin(group, groups()[group], 40), BASE()
+    cases, base = thin(group, groups()[group], 40), LaminaSide()
     assert not against_recorded(cases, base, recorded())
     caught = against_recorded(cases, fault(base), recorded())
     assert caught

@@ -19,11 +19,16 @@ class TorchSide:
 
     @contextmanager
     def quiet(self) -> Iterator[None]:
-        """Fixes the seed of default initialisation and silences PyTorch's own warnings."""
+        """Fixes the seed, silences PyTorch's own warnings, and keeps tiny cases on one thread."""
         torch.manual_seed(0)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                yield
+        finally:
+            torch.set_num_threads(threads)
 
     def tensor(self, array: Array, requires_grad: bool = False) -> Any:
         return torch.tensor(array, requires_grad=requires_grad)

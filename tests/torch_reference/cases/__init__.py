@@ -19,6 +19,7 @@ from tests.torch_reference.cases import (
     pointwise,
     pooling,
     schedules,
+    selection,
     tensors,
 )
 
@@ -32,6 +33,7 @@ FUNCTIONS = (
     pointwise,
     losses,
     tensors,
+    selection,
 )
 OTHERS = (layers, loss_layers, optimisers, schedules, initialisers)
 
@@ -65,6 +67,6 @@ def _single_precision(generated: list[FunctionCase]) -> Iterator[FunctionCase]:
     seen: set[str] = set()
     for case in generated:
         ordinary = all(0 not in each.shape and each.kind != "values" for each in case.inputs)
-        if ordinary and case.name not in seen:
+        if case.inputs and ordinary and case.name not in seen:
             seen.add(case.name)
             yield replace(case, dtype="float32")

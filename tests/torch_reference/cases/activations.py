@@ -42,6 +42,7 @@ def cases() -> Iterator[FunctionCase]:
             yield from _activation(name, keywords)
     yield from _parametric()
     yield from _gated()
+    yield from _not_random()
 
 
 def _case(name: str, inputs: tuple[Input, ...], keywords: dict[str, Any]) -> FunctionCase:
@@ -73,3 +74,14 @@ def _gated() -> Iterator[FunctionCase]:
         yield _case("glu", (Input(shape),), {})
     for dim in (0, 1, -2):
         yield _case("glu", (Input((2, 6, 3)) if dim else Input((4, 3)),), {"dim": dim})
+
+
+def _not_random() -> Iterator[FunctionCase]:
+    """Random functions where they are not: in evaluation, or with probability zero."""
+    axes = {"dropout": 0, "dropout1d": 1, "dropout2d": 2, "dropout3d": 3}
+    for name, count in {**axes, "alpha_dropout": 0, "feature_alpha_dropout": 2}.items():
+        image = Input((2, 3, *(2,) * count))
+        yield _case(name, (image,), {"p": 0.4, "training": False})
+        yield _case(name, (image,), {"p": 0.0, "training": True})
+    yield _case("rrelu", (Input((3, 4)),), {})
+    yield _case("rrelu", (Input((3, 4)),), {"lower": 0.2, "upper": 0.6})

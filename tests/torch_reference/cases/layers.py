@@ -81,6 +81,11 @@ def _linear() -> Iterator[LayerCase]:
             keywords = options(num_embeddings=5, embedding_dim=3, padding_idx=padding)
             yield LayerCase("layers", "Embedding", inputs, keywords)
 
+    for lead in [(4,), (0,), (2, 3)]:
+        for bias in (True, False):
+            sizes = {"in1_features": 3, "in2_features": 2, "out_features": 4}
+            yield _layer("Bilinear", (*lead, 3), (*lead, 2), **sizes, bias=bias)
+
 
 def _convolution() -> Iterator[LayerCase]:
     for axes in (1, 2, 3):
@@ -220,3 +225,9 @@ def _dropout() -> Iterator[LayerCase]:
         yield LayerCase("layers", name, (Input(shape),), options(p=0.5), train=False)
         for p in (0.0, 1.0):
             yield LayerCase("layers", name, (Input(shape),), options(p=p))
+    for name, shape in [("AlphaDropout", (3, 4)), ("FeatureAlphaDropout", (2, 3, 4))]:
+        yield LayerCase("layers", name, (Input(shape),), options(p=0.5), train=False)
+        yield LayerCase("layers", name, (Input(shape),), options(p=0.0))
+    yield LayerCase("layers", "RReLU", (Input((3, 4)),), train=False)
+    slopes = options(lower=0.2, upper=0.4)
+    yield LayerCase("layers", "RReLU", (Input((3, 4)),), slopes, train=False)

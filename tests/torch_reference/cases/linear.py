@@ -57,6 +57,7 @@ def cases() -> Iterator[FunctionCase]:
     yield from _einsum()
     yield from _embedding()
     yield from _one_hot()
+    yield from _two_arguments()
 
 
 def _case(name: str, *inputs: Input, **keywords: Any) -> FunctionCase:
@@ -102,3 +103,16 @@ def _one_hot() -> Iterator[FunctionCase]:
         yield _case("one_hot", labels, num_classes=4)
         yield _case("one_hot", labels, num_classes=7)
     yield _case("one_hot", Input((4,), "indices", values=(0, 3, 1, 2)))
+
+
+def _two_arguments() -> Iterator[FunctionCase]:
+    for lead in [(), (4,), (0,), (2, 3)]:
+        left, right, weight = Input((*lead, 3)), Input((*lead, 2)), Input((4, 3, 2))
+        yield _case("bilinear", left, right, weight)
+        yield _case("bilinear", left, right, weight, Input((4,), keyword="bias"))
+    for shape in [(3, 4), (2, 3, 4), (4,)]:
+        pair = Input(shape), Input(shape)
+        yield _case("cosine_similarity", *pair, dim=-1)
+        yield _case("cosine_similarity", *pair, dim=0)
+        for keywords in ({}, {"p": 1.0}, {"p": 3.0}, {"keepdim": True}):
+            yield _case("pairwise_distance", *pair, **keywords)

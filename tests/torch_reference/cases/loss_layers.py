@@ -37,6 +37,11 @@ def _of_labels(reduction: str) -> Iterator[LayerCase]:
     labels = Input((4,), "integers", 0, 3)
     yield _loss("MultiMarginLoss", Input((4, 3)), labels, reduction=reduction)
 
+    for margin in (0.0, 0.3):
+        signs = Input((4,), "signs", differentiable=False)
+        pair = Input((4, 3)), Input((4, 3))
+        yield _loss("CosineEmbeddingLoss", *pair, signs, reduction=reduction, margin=margin)
+
 
 def _of_values(reduction: str) -> Iterator[LayerCase]:
     for shape in SHAPES:
@@ -52,4 +57,5 @@ def _of_values(reduction: str) -> Iterator[LayerCase]:
         yield _loss("KLDivLoss", Input(shape), probable, reduction=reduction)
         yield _loss("KLDivLoss", *pair, reduction=reduction, log_target=True)
         yield _loss("HingeEmbeddingLoss", Input(shape), signs, reduction=reduction)
+        yield _loss("MarginRankingLoss", *pair, signs, reduction=reduction)
         yield _loss("SoftMarginLoss", Input(shape), signs, reduction=reduction)

@@ -100,6 +100,11 @@ def _margins(reduction: str) -> Iterator[FunctionCase]:
         pair = Input(shape), Input(shape), signs
         yield _loss("margin_ranking_loss", pair, reduction)
         yield _loss("margin_ranking_loss", pair, reduction, margin=0.4)
+    for shape in [(4, 3), (3,)]:
+        for margin in (0.0, 0.3):
+            signs = Input(shape[:-1], "signs", differentiable=False)
+            vectors = Input(shape), Input(shape), signs
+            yield _loss("cosine_embedding_loss", vectors, reduction, margin=margin)
     for shape in [(4, 3), (3,), (1, 2)]:
         logits = Input(shape)
         for p, margin in [(1, 1.0), (2, 1.0), (1, 0.3)]:
