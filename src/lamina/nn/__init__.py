@@ -1,280 +1,68 @@
-"""Networks: modules, layers, losses, initialisers and models, under PyTorch's names."""
+"""Networks: modules, layers, losses, initialisers and models, under PyTorch's names.
+
+Every module of layers lists its public classes in ``__all__``; they are all found here.
+"""
+
+from __future__ import annotations
 
 from lamina.nn import functional, init, models
 from lamina.nn.calling import Call, record_calls
 from lamina.nn.containers import ModuleDict, ModuleList, ParameterList, Sequential
 from lamina.nn.digit_codes import digit_codes
-from lamina.nn.layers.activation import (
-    CELU,
-    ELU,
-    GELU,
-    GLU,
-    SELU,
-    Hardshrink,
-    Hardsigmoid,
-    Hardswish,
-    Hardtanh,
-    LeakyReLU,
-    LogSigmoid,
-    LogSoftmax,
-    Maxout,
-    Mish,
-    PReLU,
-    ReLU,
-    ReLU6,
-    RReLU,
-    ScaledTanh,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softmax2d,
-    Softmin,
-    Softplus,
-    Softshrink,
-    Softsign,
-    Tanh,
-    Tanhshrink,
-    Threshold,
+from lamina.nn.layers import (
+    activation,
+    arrangement,
+    convolution,
+    dropout,
+    function_layer,
+    lenet,
+    linear,
+    loss,
+    normalisation,
+    padding,
+    pooling,
 )
-from lamina.nn.layers.arrangement import (
-    Flatten,
-    Fold,
-    Identity,
-    PixelShuffle,
-    PixelUnshuffle,
-    Unflatten,
-    Unfold,
-    Upsample,
-)
-from lamina.nn.layers.convolution import (
-    Conv1d,
-    Conv2d,
-    Conv3d,
-    ConvTranspose1d,
-    ConvTranspose2d,
-    ConvTranspose3d,
-)
-from lamina.nn.layers.dropout import (
-    AlphaDropout,
-    Dropout,
-    Dropout1d,
-    Dropout2d,
-    Dropout3d,
-    FeatureAlphaDropout,
-)
-from lamina.nn.layers.function_layer import (
-    FunctionLayer,
-)
-from lamina.nn.layers.lenet import (
-    LENET5_C3,
-    ConnectionTableConv2d,
-    LeNetLoss,
-    RBFOutput,
-    Subsample2d,
-    lenet_loss,
-)
-from lamina.nn.layers.linear import (
-    Bilinear,
-    Embedding,
-    Linear,
-)
-from lamina.nn.layers.loss import (
-    BCELoss,
-    BCEWithLogitsLoss,
-    CosineEmbeddingLoss,
-    CrossEntropyLoss,
-    HingeEmbeddingLoss,
-    HingeLoss,
-    HuberLoss,
-    KLDivLoss,
-    L1Loss,
-    MarginRankingLoss,
-    MSELoss,
-    MultiMarginLoss,
-    NLLLoss,
-    SmoothL1Loss,
-    SoftMarginLoss,
-)
-from lamina.nn.layers.normalisation import (
-    BatchNorm1d,
-    BatchNorm2d,
-    BatchNorm3d,
-    GroupNorm,
-    InstanceNorm1d,
-    InstanceNorm2d,
-    InstanceNorm3d,
-    LayerNorm,
-    LocalResponseNorm,
-    RMSNorm,
-)
-from lamina.nn.layers.padding import (
-    CircularPad1d,
-    CircularPad2d,
-    CircularPad3d,
-    ConstantPad1d,
-    ConstantPad2d,
-    ConstantPad3d,
-    ReflectionPad1d,
-    ReflectionPad2d,
-    ReflectionPad3d,
-    ReplicationPad1d,
-    ReplicationPad2d,
-    ReplicationPad3d,
-    ZeroPad1d,
-    ZeroPad2d,
-    ZeroPad3d,
-)
-from lamina.nn.layers.pooling import (
-    AdaptiveAvgPool1d,
-    AdaptiveAvgPool2d,
-    AdaptiveAvgPool3d,
-    AdaptiveMaxPool1d,
-    AdaptiveMaxPool2d,
-    AdaptiveMaxPool3d,
-    AvgPool1d,
-    AvgPool2d,
-    AvgPool3d,
-    LPPool1d,
-    LPPool2d,
-    LPPool3d,
-    MaxPool1d,
-    MaxPool2d,
-    MaxPool3d,
-)
+from lamina.nn.layers.activation import *  # noqa: F403
+from lamina.nn.layers.arrangement import *  # noqa: F403
+from lamina.nn.layers.convolution import *  # noqa: F403
+from lamina.nn.layers.dropout import *  # noqa: F403
+from lamina.nn.layers.function_layer import *  # noqa: F403
+from lamina.nn.layers.lenet import *  # noqa: F403
+from lamina.nn.layers.linear import *  # noqa: F403
+from lamina.nn.layers.loss import *  # noqa: F403
+from lamina.nn.layers.normalisation import *  # noqa: F403
+from lamina.nn.layers.padding import *  # noqa: F403
+from lamina.nn.layers.pooling import *  # noqa: F403
 from lamina.nn.module import Module
 from lamina.nn.parameter import Parameter
 from lamina.nn.pure_call import functional_call, functional_call_with_buffers
 from lamina.nn.summary import Summary
 
 __all__ = [
-    "AdaptiveAvgPool1d",
-    "AdaptiveAvgPool2d",
-    "AdaptiveAvgPool3d",
-    "AdaptiveMaxPool1d",
-    "AdaptiveMaxPool2d",
-    "AdaptiveMaxPool3d",
-    "AlphaDropout",
-    "AvgPool1d",
-    "AvgPool2d",
-    "AvgPool3d",
-    "BCELoss",
-    "BCEWithLogitsLoss",
-    "BatchNorm1d",
-    "BatchNorm2d",
-    "BatchNorm3d",
-    "Bilinear",
-    "CELU",
     "Call",
-    "CircularPad1d",
-    "CircularPad2d",
-    "CircularPad3d",
-    "ConnectionTableConv2d",
-    "ConstantPad1d",
-    "ConstantPad2d",
-    "ConstantPad3d",
-    "Conv1d",
-    "Conv2d",
-    "Conv3d",
-    "ConvTranspose1d",
-    "ConvTranspose2d",
-    "ConvTranspose3d",
-    "CosineEmbeddingLoss",
-    "CrossEntropyLoss",
-    "Dropout",
-    "Dropout1d",
-    "Dropout2d",
-    "Dropout3d",
-    "ELU",
-    "Embedding",
-    "FeatureAlphaDropout",
-    "Flatten",
-    "Fold",
-    "FunctionLayer",
-    "GELU",
-    "GLU",
-    "GroupNorm",
-    "Hardshrink",
-    "Hardsigmoid",
-    "Hardswish",
-    "Hardtanh",
-    "HingeEmbeddingLoss",
-    "HingeLoss",
-    "HuberLoss",
-    "Identity",
-    "InstanceNorm1d",
-    "InstanceNorm2d",
-    "InstanceNorm3d",
-    "KLDivLoss",
-    "L1Loss",
-    "LENET5_C3",
-    "LPPool1d",
-    "LPPool2d",
-    "LPPool3d",
-    "LayerNorm",
-    "LeNetLoss",
-    "LeakyReLU",
-    "Linear",
-    "LocalResponseNorm",
-    "LogSigmoid",
-    "LogSoftmax",
-    "MSELoss",
-    "MarginRankingLoss",
-    "MaxPool1d",
-    "MaxPool2d",
-    "MaxPool3d",
-    "Maxout",
-    "Mish",
     "Module",
     "ModuleDict",
     "ModuleList",
-    "MultiMarginLoss",
-    "NLLLoss",
-    "PReLU",
     "Parameter",
     "ParameterList",
-    "PixelShuffle",
-    "PixelUnshuffle",
-    "RBFOutput",
-    "RMSNorm",
-    "RReLU",
-    "ReLU",
-    "ReLU6",
-    "ReflectionPad1d",
-    "ReflectionPad2d",
-    "ReflectionPad3d",
-    "ReplicationPad1d",
-    "ReplicationPad2d",
-    "ReplicationPad3d",
-    "SELU",
-    "ScaledTanh",
     "Sequential",
-    "SiLU",
-    "Sigmoid",
-    "SmoothL1Loss",
-    "SoftMarginLoss",
-    "Softmax",
-    "Softmax2d",
-    "Softmin",
-    "Softplus",
-    "Softshrink",
-    "Softsign",
-    "Subsample2d",
     "Summary",
-    "Tanh",
-    "Tanhshrink",
-    "Threshold",
-    "Unflatten",
-    "Unfold",
-    "Upsample",
-    "ZeroPad1d",
-    "ZeroPad2d",
-    "ZeroPad3d",
     "digit_codes",
     "functional",
     "functional_call",
     "functional_call_with_buffers",
     "init",
-    "lenet_loss",
     "models",
     "record_calls",
 ]
+__all__ += activation.__all__
+__all__ += arrangement.__all__
+__all__ += convolution.__all__
+__all__ += dropout.__all__
+__all__ += function_layer.__all__
+__all__ += lenet.__all__
+__all__ += linear.__all__
+__all__ += loss.__all__
+__all__ += normalisation.__all__
+__all__ += padding.__all__
+__all__ += pooling.__all__

@@ -10,6 +10,17 @@ from lamina.nn.layers.function_layer import FunctionLayer
 from lamina.nn.module import Module
 from lamina.tensors import Tensor, flatten, unflatten
 
+__all__ = [
+    "Flatten",
+    "Fold",
+    "Identity",
+    "PixelShuffle",
+    "PixelUnshuffle",
+    "Unflatten",
+    "Unfold",
+    "Upsample",
+]
+
 Sizes = int | Sequence[int]
 
 

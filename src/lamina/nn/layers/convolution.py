@@ -15,6 +15,15 @@ from lamina.nn.module import Module
 from lamina.nn.parameter import Parameter
 from lamina.tensors import Tensor, zeros
 
+__all__ = [
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
+]
+
 Sizes = int | Sequence[int]
 PADDING_MODES = {
     "zeros": "constant",

@@ -5,6 +5,15 @@ from __future__ import annotations
 import lamina.functions as F
 from lamina.nn.layers.function_layer import FunctionLayer
 
+__all__ = [
+    "AlphaDropout",
+    "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
+    "FeatureAlphaDropout",
+]
+
 
 class Dropout(FunctionLayer, function=F.dropout, training=True):
     """Zero elements with probability ``p`` and scale the rest by 1/(1 - p), in training."""

@@ -9,6 +9,10 @@ from typing import Any, ClassVar, Self, dataclass_transform
 from lamina.nn.module import Module
 from lamina.tensors import as_tensor
 
+__all__ = [
+    "FunctionLayer",
+]
+
 
 def buffer(*, default: None = None) -> Any:
     """Declare a setting that is a tensor: it is registered as a buffer (class weights, say)."""

@@ -26,6 +26,15 @@ from lamina.ops.gather import Gather
 from lamina.ops.loops import Loop
 from lamina.tensors import Tensor, apply, as_tensor, cat, contract, full, zeros
 
+__all__ = [
+    "ConnectionTableConv2d",
+    "LENET5_C3",
+    "LeNetLoss",
+    "RBFOutput",
+    "Subsample2d",
+    "lenet_loss",
+]
+
 Sizes = int | Sequence[int]
 
 

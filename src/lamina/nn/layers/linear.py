@@ -14,6 +14,12 @@ from lamina.nn.module import Module
 from lamina.nn.parameter import Parameter
 from lamina.tensors import Tensor, zeros
 
+__all__ = [
+    "Bilinear",
+    "Embedding",
+    "Linear",
+]
+
 
 class Linear(Module):
     """The affine map z = x Wᵀ + b of the last axis (on paper, with columns: z = W x + b).

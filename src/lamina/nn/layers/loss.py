@@ -6,6 +6,24 @@ import lamina.functions as F
 from lamina.nn.layers.function_layer import FunctionLayer, buffer
 from lamina.tensors import Tensor
 
+__all__ = [
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "CosineEmbeddingLoss",
+    "CrossEntropyLoss",
+    "HingeEmbeddingLoss",
+    "HingeLoss",
+    "HuberLoss",
+    "KLDivLoss",
+    "L1Loss",
+    "MSELoss",
+    "MarginRankingLoss",
+    "MultiMarginLoss",
+    "NLLLoss",
+    "SmoothL1Loss",
+    "SoftMarginLoss",
+]
+
 
 class CrossEntropyLoss(FunctionLayer, function=F.cross_entropy):
     """Cross-entropy between logits (N, C, …) and class indices (N, …) or probabilities."""

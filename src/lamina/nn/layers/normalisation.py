@@ -14,6 +14,19 @@ from lamina.nn.module import Module
 from lamina.nn.parameter import Parameter
 from lamina.tensors import Tensor, ones, tensor, zeros
 
+__all__ = [
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
+    "GroupNorm",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
+    "LayerNorm",
+    "LocalResponseNorm",
+    "RMSNorm",
+]
+
 
 class _Affine(Module):
     """A weight that starts as ones and a bias that starts as zeros, either of which may lack."""
