@@ -5,7 +5,7 @@ Every module of layers lists its public classes in ``__all__``; they are all fou
 
 from __future__ import annotations
 
-from lamina.nn import functional, init, models
+from lamina.nn import functional, init, models, utils
 from lamina.nn.calling import Call, record_calls
 from lamina.nn.containers import ModuleDict, ModuleList, ParameterList, Sequential
 from lamina.nn.digit_codes import digit_codes
@@ -54,6 +54,7 @@ __all__ = [
     "init",
     "models",
     "record_calls",
+    "utils",
 ]
 __all__ += activation.__all__
 __all__ += arrangement.__all__

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lamina.optim.checks import Number, within
+from lamina.functions.number_checks import Number, within
 from lamina.optim.groups import Params
 from lamina.optim.optimizer import Optimizer
 from lamina.optim.rule import STEP, Rule, State, exact, scalar

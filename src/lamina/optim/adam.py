@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lamina.core.errors import ArgumentError
-from lamina.optim.checks import Number, within
+from lamina.functions.number_checks import Number, within
 from lamina.optim.groups import Params
 from lamina.optim.optimizer import Optimizer
 from lamina.optim.rule import STEP, Rule, State, exact, scalar

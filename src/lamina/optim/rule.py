@@ -11,7 +11,7 @@ import numpy as np
 
 from lamina.core.context import frame
 from lamina.core.errors import ArgumentError, DTypeError, ShapeError
-from lamina.optim.checks import Number, within
+from lamina.functions.number_checks import Number, within
 from lamina.tensors import Tensor, full, full_like
 
 State = dict[str, Tensor]

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from lamina.core.errors import ArgumentError
-from lamina.optim.checks import whole
+from lamina.functions.number_checks import whole
 from lamina.optim.lr_scheduler.base import LRScheduler, checked_optimizer, current_rates
 from lamina.optim.lr_scheduler.plateau import ReduceLROnPlateau
 from lamina.optim.optimizer import Optimizer

@@ -9,7 +9,7 @@ from math import cos, pi
 from typing import ClassVar, NamedTuple
 
 from lamina.core.errors import ArgumentError
-from lamina.optim.checks import one_of, whole, within
+from lamina.functions.number_checks import one_of, whole, within
 from lamina.optim.groups import Group
 from lamina.optim.lr_scheduler.base import ScheduledLR, checked_optimizer, per_group
 from lamina.optim.lr_scheduler.schedules import Schedule

@@ -8,7 +8,7 @@ from math import isnan
 from typing import Any, SupportsFloat
 
 from lamina.core.errors import ArgumentError
-from lamina.optim.checks import one_of, whole, within
+from lamina.functions.number_checks import one_of, whole, within
 from lamina.optim.lr_scheduler.base import (
     LRScheduler,
     checked_optimizer,

@@ -10,7 +10,7 @@ from math import cos, isfinite, pi
 from typing import ClassVar
 
 from lamina.core.errors import ArgumentError
-from lamina.optim.checks import whole, within
+from lamina.functions.number_checks import whole, within
 
 
 class Schedule(ABC):

@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 import numpy as np
 
 from lamina.core.errors import ArgumentError, NonFiniteError
-from lamina.optim.checks import within
+from lamina.functions.number_checks import within
 from lamina.tensors import Tensor, amax, clamp, maximum, minimum, no_grad, tensor
 from lamina.tensors import abs as absolute
 
