@@ -44,7 +44,7 @@ less = lt = _binary(scalars.less, "whether ``input < other``")
 less_equal = le = _binary(scalars.less_equal, "whether ``input ≤ other``")
 greater = gt = _binary(scalars.greater, "whether ``input > other``")
 greater_equal = ge = _binary(scalars.greater_equal, "whether ``input ≥ other``")
-equal = eq = _binary(scalars.equal, "whether ``input = other``")
+eq = _binary(scalars.equal, "whether ``input = other``")
 not_equal = ne = _binary(scalars.not_equal, "whether ``input ≠ other``")
 logical_and = _binary(scalars.logical_and, "``input ∧ other``")
 logical_or = _binary(scalars.logical_or, "``input ∨ other``")
@@ -138,6 +138,17 @@ def clamp(input: TensorLike, min: TensorLike = None, max: TensorLike = None) -> 
     if min is None:
         return pointwise(scalars.where, pointwise(scalars.greater, input, max), max, input)
     return pointwise(scalars.clamp, input, min, max)
+
+
+def equal(input: TensorLike, other: TensorLike) -> bool:
+    """Return whether two tensors have the same shape and the same elements (`eq` compares each).
+
+    >>> import lamina
+    >>> lamina.equal(lamina.zeros(2), lamina.tensor([0.0, 0.0]))
+    True
+    """
+    x, y = as_tensor(input), as_tensor(other)
+    return x.shape == y.shape and bool((x.value == y.value).all())
 
 
 def masked_fill(input: TensorLike, mask: TensorLike, value: TensorLike) -> Tensor:

@@ -169,7 +169,22 @@ def gather(input: TensorLike, dim: int, index: TensorLike) -> Tensor:
     return apply(Gather(0), x, *arrays)
 
 
-take_along_dim = gather
+def take_along_dim(input: TensorLike, indices: TensorLike, dim: int | None = None) -> Tensor:
+    """Return the elements at ``indices`` along ``dim``, after broadcasting the other axes.
+
+    Without ``dim``, both are flattened. Undoes `argsort`: it gives the sorted elements.
+    """
+    x, places = as_tensor(input), as_tensor(indices)
+    if dim is None:
+        return gather(x.reshape(-1), 0, places.reshape(-1))
+    axis = axis_of("take_along_dim", dim, x.ndim)
+    if places.ndim != x.ndim:
+        raise ShapeError(f"take_along_dim: indices have {places.ndim} axes, input has {x.ndim}")
+    others = [s[:axis] + (1,) + s[axis + 1 :] for s in (x.shape, places.shape)]
+    common = broadcast_shape("take_along_dim", others)
+    wide, chosen = list(common), list(common)
+    wide[axis], chosen[axis] = x.shape[axis], places.shape[axis]
+    return gather(broadcast(x, tuple(wide)), axis, broadcast(places, tuple(chosen)))
 
 
 def index_select(input: TensorLike, dim: int, index: TensorLike) -> Tensor:

@@ -103,7 +103,7 @@ class Methods:
         return elementwise.greater_equal(self, other)
 
     def __eq__(self, other: TensorLike) -> Tensor:  # type: ignore[override]
-        return elementwise.equal(self, other)
+        return elementwise.eq(self, other)
 
     def __ne__(self, other: TensorLike) -> Tensor:  # type: ignore[override]
         return elementwise.not_equal(self, other)

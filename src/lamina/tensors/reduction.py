@@ -91,7 +91,7 @@ def norm(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
     Its derivative where x = 0 is 0, one of its subgradients (as in PyTorch).
     """
     total = sum(elementwise.square(_float("norm", input)), dim, keepdim)
-    zero = elementwise.equal(total, 0)
+    zero = elementwise.eq(total, 0)
     root = elementwise.sqrt(elementwise.where(zero, 1.0, total))
     return elementwise.where(zero, 0.0, root)
 
@@ -178,11 +178,11 @@ def any(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
 def all(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Return whether every element is true (not 0) over the axes ``dim`` (None: all)."""
     false = (
-        elementwise.equal(input, 0)
+        elementwise.eq(input, 0)
         if as_tensor(input).dtype.kind != "b"
         else elementwise.logical_not(input)
     )
-    return elementwise.equal(sum(false, dim, keepdim), 0)
+    return elementwise.eq(sum(false, dim, keepdim), 0)
 
 
 @composite("logsumexp")
