@@ -69,12 +69,12 @@ class ProgressBar(Callback):
 
     def on_epoch_end(self, trainer: Trainer) -> None:
         if self.display is not None:
-            self.display.console.print(describe(trainer), highlight=False)
+            self.display.console.print(describe(trainer), highlight=False, soft_wrap=True)
             self._begin(trainer)
 
     def on_fit_end(self, trainer: Trainer) -> None:
         if self.display is not None and closing(trainer):
-            self.display.console.print(closing(trainer), highlight=False)
+            self.display.console.print(closing(trainer), highlight=False, soft_wrap=True)
 
     def close(self) -> None:
         if self.display is not None:
