@@ -145,6 +145,8 @@ def _gather(x: Tensor, axes: list[int], arrays: list[Tensor]) -> Tensor:
 
 def _wrapped(places: Tensor, size: int) -> Tensor:
     """Count negative positions from the end (in int64, which holds any length)."""
+    if places.dtype.kind not in "iu":
+        raise DTypeError(f"index: indices must be integers, got {places.dtype}")
     places = cast(places, int64)
     if places.node.value is not None and not (places.value < 0).any():
         return places

@@ -204,7 +204,7 @@ def split(input: TensorLike, size: int | Sequence[int], dim: int = 0) -> list[Te
         sizes = [min(size, length - start) for start in range(0, length, size)] or [0]
     else:
         sizes = list(size)
-    if sum(sizes) != length:
+    if sum(sizes) != length or min(sizes, default=0) < 0:
         raise ArgumentError(f"split: sizes {sizes} do not add up to {length} (dim {dim})")
     starts = [sum(sizes[:i]) for i in range(len(sizes))]
     before = (slice(None),) * axis
@@ -214,6 +214,8 @@ def split(input: TensorLike, size: int | Sequence[int], dim: int = 0) -> list[Te
 def chunk(input: TensorLike, chunks: int, dim: int = 0) -> list[Tensor]:
     """Return at most ``chunks`` pieces of (nearly) equal length along an axis."""
     x = as_tensor(input)
+    if chunks < 1:
+        raise ArgumentError(f"chunk: expected at least 1 chunk, got {chunks}")
     length = x.shape[axis_of("chunk", dim, x.ndim)]
     return split(x, max(1, -(-length // chunks)), dim)
 
