@@ -52,7 +52,7 @@ def run_killed(run: list[str], folder: Path, kills: int, steps: int, pace: float
     moments = random.Random(seed)
     alive = 0
     for number in range(kills):
-        goal = last_step(folder) + moments.randint(0, 3 * steps // (2 * kills + 2))
+        goal = last_step(folder) + moments.randint(0, steps // (kills + 1))
         process = subprocess.Popen([*run, *_target(folder)], stdout=subprocess.DEVNULL)
         while process.poll() is None and last_step(folder) < goal:
             time.sleep(0.001)
@@ -104,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--model", default="lenet")
     parser.add_argument("--data", default="digits")
-    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--every-steps", type=int, default=2)
     chosen = parser.parse_args(arguments)
     training = [chosen.model, "--data", chosen.data, "--epochs", str(chosen.epochs)]

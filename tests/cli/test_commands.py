@@ -168,9 +168,12 @@ def test_a_run_without_checkpoint_starts_over() -> None:
     lamina(*QUICK, "--out", "a", "--epochs", 2)
     before = load_checkpoint("a/checkpoints")
     shutil.rmtree("a/checkpoints")
+    log = Path("a/log.jsonl")
+    lines = len(log.read_text().splitlines())
     lamina("train", "--resume", "a", "--quiet")
     after = load_checkpoint("a/checkpoints")
     assert after["history"]["epochs"] == before["history"]["epochs"]
+    assert len(log.read_text().splitlines()) == lines
 
 
 # Exit codes --------------------------------------------------------------------------------
@@ -355,6 +358,15 @@ def test_a_damaged_checkpoint_is_named(finished: Path) -> None:
         file.write_bytes(file.read_bytes()[:-1])
     result = lamina("eval", "a", code=3)
     assert "arrays.safetensors: expected" in result.stderr
+
+
+def test_an_older_checkpoint_stands_in_with_a_warning(finished: Path) -> None:
+    shutil.copytree(finished, "a")
+    newest = sorted(Path("a/checkpoints").glob("step-*"))[-1]
+    (newest / "state.json").write_text("")
+    result = lamina("eval", "a", "--checkpoint", "last")
+    assert result.stderr.startswith(f"Warning: {newest / 'state.json'}: not a JSON document")
+    assert "instead" in result.stderr
 
 
 # Describing --------------------------------------------------------------------------------

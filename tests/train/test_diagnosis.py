@@ -70,6 +70,19 @@ def test_weights_stay_as_they_were_before_the_step() -> None:
     assert_identical(before, made.weights())
 
 
+def test_the_optimiser_stays_as_it_was_too() -> None:
+    lamina.manual_seed(0)
+    model = nn.Linear(3, 3)
+    made = Trainer(model, "cross_entropy", optim.Adam(model.parameters()))
+    made.fit([(X, Y)], progress="none")
+    before = made.state_dict()
+    with pytest.raises(NonFiniteError):
+        made.fit([(X * np.float32(1e38), Y)], epochs=2, progress="none")
+    after = made.state_dict()
+    assert_identical(before["optimiser"], after["optimiser"])
+    assert_identical(before["model"], after["model"])
+
+
 def test_a_gradient_that_is_not_finite_though_the_loss_is() -> None:
     lamina.manual_seed(0)
     model = Planted(lambda z: lamina.sqrt(z * 0.0))

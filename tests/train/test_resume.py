@@ -93,6 +93,17 @@ def test_fitting_again_goes_on_in_memory() -> None:
     assert_identical(_state(whole), _state(pieces))
 
 
+@pytest.mark.parametrize("kind", ["pair", "loader"])
+def test_an_interrupted_run_goes_on_in_memory(kind: str) -> None:
+    def train() -> Any:
+        return loader() if kind == "loader" else (X, Y)
+
+    whole = fit(trainer(), train=train(), batch_size=8)
+    made = fit(trainer(), SignalAt(17), train=train(), batch_size=8)
+    assert made.history.status == "interrupted"
+    assert_identical(_state(whole), _state(fit(made, train=train(), batch_size=8)))
+
+
 @pytest.mark.parametrize("step", [10, 15, 20, 23])
 def test_early_stopping_resumes_exactly(tmp_path: Path, step: int) -> None:
     def stopping() -> EarlyStopping:

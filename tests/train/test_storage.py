@@ -215,6 +215,15 @@ def test_another_run_is_not_written_over(tmp_path: Path) -> None:
         trainer().fit((X, Y), epochs=1, callbacks=[Checkpoint(tmp_path)], progress="none")
 
 
+def test_a_run_may_go_on_in_its_own_folder(tmp_path: Path) -> None:
+    made = trainer()
+    for epochs in (1, 2):
+        made.fit((X, Y), None, epochs, [Checkpoint(tmp_path)], progress="none")
+    again = trainer()
+    again.fit((X, Y), None, 3, [Checkpoint(tmp_path)], resume=tmp_path, progress="none")
+    assert load_checkpoint(tmp_path)["epoch"] == 3
+
+
 def test_a_missing_extra_is_reported_before_the_first_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -108,15 +108,14 @@ def default_metrics(loss: str) -> list[Any]:
     return [binary_accuracy(thresholds[loss])] if loss in thresholds else []
 
 
-def make_callbacks(settings: Settings, folder: Path) -> list[train.Callback]:
+def make_callbacks(settings: Settings, log: Path, folder: Path) -> list[train.Callback]:
     """Log, checkpoints, and early stopping if a patience is set."""
     checkpoint = options_of(settings, "checkpoint")
     stopping = options_of(settings, "early_stopping")
-    found: list[train.Callback] = [train.JsonLines(folder / "log.jsonl")]
+    found: list[train.Callback] = [train.JsonLines(log)]
     if stopping:
         found.append(make("early_stopping", train.EarlyStopping, stopping))
-    keep = {"folder": folder / "checkpoints"}
-    return [*found, make("checkpoint", train.Checkpoint, checkpoint, **keep)]
+    return [*found, make("checkpoint", train.Checkpoint, checkpoint, folder=folder)]
 
 
 def _schedule(settings: Settings, optimiser: Any, examples: int) -> tuple[Any, Any]:

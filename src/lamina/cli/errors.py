@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,6 +20,7 @@ from typing import Any
 import click
 
 from lamina.core.errors import DataError, LaminaError
+from lamina.train.storage import CheckpointWarning
 
 FAILURE, USAGE, DATA, INTERRUPTED = 1, 2, 3, 130
 
@@ -60,12 +62,26 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with _readable_warnings():
+                return super().invoke(ctx)
         except (LaminaError, KeyboardInterrupt) as error:
             if ctx.meta.get("lamina.debug"):
                 raise
             _report(ctx, error)
             ctx.exit(exit_code(error))
+
+
+@contextmanager
+def _readable_warnings() -> Iterator[None]:
+    """Print warnings about checkpoints as one line."""
+
+    def show(message: Warning | str, *_: Any) -> None:
+        click.echo(f"Warning: {message}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", CheckpointWarning)
+        warnings.showwarning = show  # type: ignore[assignment]
+        yield
 
 
 def _report(ctx: click.Context, error: BaseException) -> None:

@@ -32,6 +32,11 @@ class RunFolder:
         """The folder of checkpoints."""
         return self.path / "checkpoints"
 
+    @property
+    def log(self) -> Path:
+        """The log of metrics."""
+        return self.path / "log.jsonl"
+
     def started(self) -> bool:
         """Whether there is a checkpoint to go on from."""
         return bool(storage.checkpoints(self.checkpoints))

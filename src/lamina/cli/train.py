@@ -65,7 +65,7 @@ def train(
     settings = fit_model_to_data(settings, splits)
     trainer = make_trainer(settings, make_model(settings), splits)
     run = RunFolder(resume or out or _default_folder(settings))
-    callbacks = make_callbacks(settings, run.path)
+    callbacks = make_callbacks(settings, run.log, run.checkpoints)
     _start(run, trainer, settings, splits, resuming=resume is not None)
     record = _fit(trainer, settings, splits, callbacks, "none" if quiet else "auto")
     record = {"run": str(run.path), **record}
@@ -110,6 +110,8 @@ def _start(
     if run.started():
         with configuring("--resume"):
             trainer.resume(run.checkpoints)
+    else:
+        run.log.unlink(missing_ok=True)  # of a run that died before its first checkpoint
     run.write(settings, _about(splits))
 
 

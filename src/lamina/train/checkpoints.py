@@ -52,11 +52,13 @@ class Checkpoint(Callback):
 
     def on_fit_start(self, trainer: Trainer) -> None:
         storage.require_safetensors()
-        if trainer.step == 0 and storage.checkpoints(self.folder):
+        own = self.folder.resolve() in trainer.own_folders
+        if not own and storage.checkpoints(self.folder):
             raise ArgumentError(
                 f"Checkpoint: {self.folder} holds checkpoints of another run; pass resume= to go "
                 "on with that run, or give another folder"
             )
+        trainer.own_folders.add(self.folder.resolve())
         for folder in (self.folder, self.folder / BEST):
             storage.remove_incomplete(folder)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from lamina.core.errors import NonFiniteError
@@ -32,6 +34,11 @@ def feed(part: str, values: Array, dtype: DType, batch: int) -> Tensor:
             "remove or replace it in the data"
         )
     return as_tensor(values.astype(dtype, copy=False))
+
+
+def is_array_pair(data: Any) -> bool:
+    """Whether `data` is a pair of whole arrays rather than a sequence of batches."""
+    return isinstance(data, tuple) and len(data) == 2 and all(hasattr(x, "shape") for x in data)
 
 
 def length(batches: Batches) -> int | None:

@@ -123,7 +123,7 @@ def confusion_matrix(classes: int) -> Metric:
         pairs = right.astype(np.int64) * classes + outputs.argmax(1)
         return np.bincount(pairs.ravel(), minlength=classes**2).reshape(classes, classes)
 
-    return Metric("confusion_matrix", total, lambda counts, _: np.asarray(counts).tolist())
+    return Metric("confusion_matrix", total, lambda counts, _: counts.tolist())
 
 
 NAMED = {m.name: m for m in (accuracy, error_rate, mean_squared_error, mean_absolute_error)}
@@ -177,7 +177,7 @@ class Totals:
         if self.count == 0:
             return {}
         values = {m.name: m.result(self.sums[m.name], self.count) for m in self.metrics}
-        return {"loss": self.loss / self.count, **values}
+        return {"loss": self.loss / self.count, **{k: _plain(v) for k, v in values.items()}}
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to go on adding."""
@@ -186,6 +186,11 @@ class Totals:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from saved sums."""
         self.count, self.loss, self.sums = state["count"], state["loss"], dict(state["sums"])
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers and arrays as Python's, which JSON can hold."""
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
 
 
 def _difference(outputs: Array, targets: Array) -> Array:

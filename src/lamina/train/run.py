@@ -86,11 +86,11 @@ class Run:
         x = feed("inputs", inputs, self.dtype, number)
         y = feed("targets", targets, self.dtype, number)
         key = fold_in(trainer.key, trainer.step)
-        before = self._nodes()
+        before, state = self._nodes(), dict(trainer.optimiser.state)
         result = trainer.training_step(x, y, key)
         loss = result.loss.item()
         if not (finite(result.loss.numpy()) and self._all_finite()):
-            self._restore(before)
+            self._restore(before, state)
             raise self._diagnose(x, y, key, number)
         trainer.step += 1
         trainer.history.step_losses.append(loss)
@@ -125,7 +125,8 @@ class Run:
     def _nodes(self) -> list[Node]:
         return [tensor.node for tensor in self._handles()]
 
-    def _restore(self, nodes: list[Node]) -> None:
+    def _restore(self, nodes: list[Node], state: dict[Tensor, Any]) -> None:
+        self.trainer.optimiser.state = state
         for tensor, node in zip(self._handles(), nodes, strict=True):
             tensor.node = node
 

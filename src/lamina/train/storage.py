@@ -30,6 +30,10 @@ TEMPORARY = ".incomplete-"
 NAME = re.compile(r"step-(\d{8,})(?:\.(\d+))?")
 
 
+class CheckpointWarning(UserWarning):
+    """A damaged checkpoint was passed over for an older one."""
+
+
 def require_safetensors() -> ModuleType:
     """The safetensors package's NumPy part, or an error that says how to install it."""
     try:
@@ -100,7 +104,8 @@ def load_checkpoint(folder: str | Path) -> Any:
             problems.append(error)
             continue
         for problem in problems:
-            warnings.warn(f"{problem}; using {candidate.name} instead", stacklevel=2)
+            message = f"{problem}; using {candidate.name} instead"
+            warnings.warn(message, CheckpointWarning, stacklevel=2)
         return state
     raise problems[0]
 

@@ -19,7 +19,7 @@ from lamina.tensors import as_tensor
 from lamina.train import metrics as measures
 from lamina.train import storage
 from lamina.train.callbacks import Callback
-from lamina.train.feeding import length
+from lamina.train.feeding import is_array_pair, length
 from lamina.train.history import History, Status
 from lamina.train.inference import evaluate, predict
 from lamina.train.objective import Loss, Objective, Penalty, resolve
@@ -94,6 +94,7 @@ class Trainer:
         self.totals = measures.Totals(self.metrics)
         self.batches: Batches | None = None
         self.callbacks: dict[str, Callback] = {}
+        self.own_folders: set[Path] = set()
         self._resumed: Mapping[str, Any] | None = None
 
     # Training ------------------------------------------------------------------------------
@@ -118,10 +119,11 @@ class Trainer:
         `Checkpoint` is among the callbacks, and the status ``"interrupted"``.
 
         Raises `NonFiniteError` naming the operation if loss or gradients stop being finite; the
-        weights are then those before that step.
+        weights and the optimiser's state are then those before that step.
         """
         if resume is not None:
             self.resume(resume)
+        self._begin()
         self.epochs = epochs
         self.batches = self._batches(train, batch_size)
         run = Run(self, self.batches, validation, batch_size, list(callbacks), progress)
@@ -130,6 +132,16 @@ class Trainer:
             self._resume_run(self._resumed)
         run.execute()
         return self.history
+
+    def _begin(self) -> None:
+        """Go on after an interruption in this process too; else start at the next epoch."""
+        if self._resumed is not None:
+            return
+        self.stop("")
+        if self.history.status == "interrupted":
+            self._resumed = self.state_dict()
+        else:
+            self.totals = measures.Totals(self.metrics)
 
     def stop(self, reason: str, status: Status = "stopped") -> None:
         """End the run after the current epoch (for callbacks)."""
@@ -201,11 +213,12 @@ class Trainer:
 
         Raises `DataError` naming the file and the damage if there is no usable checkpoint.
         """
-        path = Path(folder)
+        path = Path(folder).resolve()
         try:
             self.load_state_dict(storage.load_checkpoint(path))
         except (KeyError, TypeError) as error:
             raise DataError(f"{path}: the checkpoint lacks a part of the state: {error}") from error
+        self.own_folders |= {path, *path.parents[:2]}
 
     def _check_kinds(self, state: Mapping[str, Any]) -> None:
         saved, own = state["optimiser"]["class"], type(self.optimiser).__name__
@@ -225,7 +238,7 @@ class Trainer:
         self._resumed = None
 
     def _batches(self, train: Any, batch_size: int) -> Batches:
-        if not isinstance(train, Dataset | tuple):
+        if not isinstance(train, Dataset) and not is_array_pair(train):
             return as_batches(train)
         key = philox.fold_in(self.key.numpy(), SHUFFLE)
         loader = DataLoader(train, batch_size, shuffle=True, key=key)
