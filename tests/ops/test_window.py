@@ -126,7 +126,6 @@ def test_padding_never_wins_over_negative_numbers() -> None:
     assert WindowArgMax(window).evaluate(x).tolist() == [1, 0, 1]
 
 
-@pytest.mark.xfail(reason="padding is filled with the least number, and ties with it", strict=True)
 @pytest.mark.parametrize(
     ("dtype", "least"), [("float64", -np.inf), ("int8", -128), ("uint8", 0), ("int64", -(2**63))]
 )

@@ -14,7 +14,7 @@ from math import prod
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from lamina.core.types import Array, DType, Shape
+from lamina.core.types import Array, Shape
 from lamina.ops.affine import AffineIndex
 from lamina.ops.contraction import Contraction, Guard, Read
 from lamina.ops.phases import Phase, phases
@@ -53,11 +53,12 @@ def _dense(contraction: Contraction, operands: Sequence[Array]) -> Array:
     views = [
         _view(r, a, contraction.extents) for r, a in zip(contraction.reads, operands, strict=True)
     ]
-    if any(view is None for view in views):
+    found = [view for view in views if view is not None]
+    if len(found) < len(views):
         return np.zeros(contraction.out_shape, operands[0].dtype)
     for guard in contraction.guards:
-        views.append(_guard_view(guard, contraction.extents, operands[0].dtype))
-    return _combine([v for v in views if v is not None], contraction)
+        _apply_guard(guard, found, contraction.extents)
+    return _combine(found, contraction)
 
 
 # Views ---------------------------------------------------------------------------------------
@@ -135,13 +136,32 @@ def _view(read: Read, array: Array, extents: Shape) -> Labelled | None:
     return Labelled(as_strided(base, shape, strides, writeable=False), plan.loops)
 
 
-def _guard_view(guard: Guard, extents: Shape, dtype: DType) -> Labelled:
-    """Return ones where the guard holds and zeros elsewhere, over the loops it depends on."""
+def _apply_guard(guard: Guard, views: list[Labelled], extents: Shape) -> None:
+    """Put zeros where the guard fails into the view that shares most loops with it."""
+    holds = _holding(guard, extents)
+    number = max(
+        range(len(views)), key=lambda v: len(set(views[v].loops).intersection(holds.loops))
+    )
+    view = views[number]
+    loops = [*view.loops, *(n for n in holds.loops if n not in view.loops)]
+    masked = np.where(_spread(holds, loops), _spread(view, loops), view.array.dtype.type(0))
+    views[number] = Labelled(masked, tuple(loops))
+
+
+def _holding(guard: Guard, extents: Shape) -> Labelled:
+    """Return whether the guard holds, over the loops it depends on."""
     loops = tuple(n for n, c in enumerate(guard.index.coefficients) if c)
     value = np.array(guard.index.constant)
     for n in loops:
         value = np.add.outer(value, guard.index.coefficients[n] * np.arange(extents[n]))
-    return Labelled(((value >= 0) & (value < guard.size)).astype(dtype), loops)
+    return Labelled((value >= 0) & (value < guard.size), loops)
+
+
+def _spread(view: Labelled, loops: list[int]) -> Array:
+    """Return the view with an axis for each of ``loops``, of length 1 where it has none."""
+    array = _transposed(view, [n for n in loops if n in view.loops])
+    present = iter(array.shape)
+    return array.reshape([next(present) if n in view.loops else 1 for n in loops])
 
 
 # Products and sums ---------------------------------------------------------------------------
@@ -191,19 +211,12 @@ def _pair(a: Labelled, b: Labelled, keep: set[int]) -> Labelled:
     mine = [n for n in a.loops if n not in shared]
     theirs = [n for n in b.loops if n not in shared]
     if not summed:
-        return _multiply(a, b, batch, mine, theirs)
+        return _multiply(a, b, batch + mine + theirs)
     return _matmul(a, b, (batch, mine, theirs, summed))
 
 
-def _multiply(
-    a: Labelled, b: Labelled, batch: list[int], mine: list[int], theirs: list[int]
-) -> Labelled:
-    left = _transposed(a, batch + mine)
-    left = left.reshape(left.shape + (1,) * len(theirs))
-    right = _transposed(b, batch + theirs)
-    middle = (1,) * len(mine)
-    right = right.reshape(right.shape[: len(batch)] + middle + right.shape[len(batch) :])
-    return Labelled(np.asarray(np.multiply(left, right)), tuple(batch + mine + theirs))
+def _multiply(a: Labelled, b: Labelled, loops: list[int]) -> Labelled:
+    return Labelled(np.asarray(_spread(a, loops) * _spread(b, loops)), tuple(loops))
 
 
 def _matmul(
@@ -241,9 +254,5 @@ def _transposed(view: Labelled, order: list[int]) -> Array:
 
 def _arrange(view: Labelled, outputs: Loops, extents: Shape) -> Array:
     """Put the axes in the order of the outputs, and repeat along outputs nothing depends on."""
-    present = [n for n in outputs if n in view.loops]
-    array = _transposed(view, present)
-    if len(present) == len(outputs):
-        return array
-    shape = tuple(extents[n] if n in present else 1 for n in outputs)
-    return np.broadcast_to(array.reshape(shape), tuple(extents[n] for n in outputs))
+    array = _spread(view, list(outputs))
+    return np.broadcast_to(array, tuple(extents[n] for n in outputs))

@@ -36,18 +36,24 @@ def argmax(window: Contraction, x: Array) -> Array:
     """Return the first place of the greatest element (or the first NaN) of each window."""
     if 0 in window.extents:
         return np.zeros(window.out_shape, np.int64)
+    best, inside = maximum(window, x), _inside(window)
     if _size(window) > _SMALL:
-        return np.asarray(_rows(window, x).argmax(axis=-1))
-    padded, best = _padded(window, x), maximum(window, x)
-    has_nan = best.dtype.kind == "f" and bool(np.isnan(best).any())
+        rows = _rows(window, x)
+        return np.asarray((_equal(rows, best[..., None]) & _rows_of(window, inside)).argmax(-1))
     seen = np.zeros(window.out_shape, bool)
     found = np.zeros(window.out_shape, np.int64)
-    for values in _places(window, padded):
-        seen |= values == best
-        if has_nan:
-            seen |= np.isnan(values)
+    places = _places(window, _padded(window, x)), _places(window, inside)
+    for values, exists in zip(*places, strict=True):
+        seen |= _equal(values, best) & exists
         found += ~seen
     return found
+
+
+def _equal(values: Array, best: Array) -> Array:
+    """Return where the values are the best (NaN being equal to NaN)."""
+    if best.dtype.kind == "f" and np.isnan(best).any():
+        return np.asarray((values == best) | np.isnan(values))
+    return np.asarray(values == best)
 
 
 def select(window: Contraction, x: Array, place: Array) -> Array:
@@ -122,9 +128,22 @@ def _places(window: Contraction, padded: Array, writeable: bool = False) -> Iter
         yield view[(..., *place)]
 
 
+def _inside(window: Contraction) -> Array:
+    """Return the padded operand's places: whether each is in the operand."""
+    before, after = _margins(window)
+    whole = np.broadcast_to(True, window.reads[0].shape)
+    if not any(before) and not any(after):
+        return whole
+    return np.pad(whole, list(zip(before, after, strict=True)))
+
+
 def _rows(window: Contraction, x: Array) -> Array:
     """Return the windows' elements along a new last axis."""
-    return _view(window, _padded(window, x)).reshape((*window.out_shape, -1))
+    return _rows_of(window, _padded(window, x))
+
+
+def _rows_of(window: Contraction, padded: Array) -> Array:
+    return _view(window, padded).reshape((*window.out_shape, -1))
 
 
 def _flat(window: Contraction, place: Array) -> tuple[Array, Array]:
