@@ -172,6 +172,14 @@ def test_sigterm_stops_cleanly_too(tmp_path: Path) -> None:
     assert (made.history.status, made.stop_reason) == ("interrupted", "received SIGTERM")
 
 
+def test_an_ignored_signal_stays_ignored() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert fit(trainer(), SignalAt(3)).history.status == "finished"
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_a_second_signal_stops_at_once() -> None:
     class Twice(Callback):
         def on_step_end(self, trainer: Trainer) -> None:

@@ -34,7 +34,9 @@ def deferred_interrupts() -> Iterator[Interrupts]:
     if threading.current_thread() is not threading.main_thread():
         yield interrupts
         return
-    previous = {number: signal.signal(number, interrupts.handle) for number in SIGNALS}
+    # A process started in the background or by nohup may have been told to ignore one.
+    handled = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    previous = {number: signal.signal(number, interrupts.handle) for number in handled}
     try:
         yield interrupts
     finally:
