@@ -46,6 +46,14 @@ def test_dense_input_gradient_is_the_transpose_times_the_error(rng: np.random.Ge
     np.testing.assert_allclose(adjoint(dense(), 1).evaluate(delta, W), W.T @ delta)
 
 
+def test_listings_do_not_depend_on_what_was_derived_before() -> None:
+    """Equal contractions with other names are derived with their own names."""
+    for name in "pq":
+        o, k = Loop(name, 3), Loop("k", 4)
+        spec = contraction((o,), ((3, 4), (o, k)), ((4,), (k,)))
+        assert listing(spec, 0, "dW", "δ", "a") == f"dW[{name},k] = δ[{name}] · a[k]"
+
+
 def test_bias_gradient_sums_over_the_batch() -> None:
     n, o = Loop("n", 5), Loop("o", 3)
     spread = contraction((n, o), ((3,), (o,)))

@@ -41,7 +41,7 @@ def test_nothing_to_split_is_left_alone() -> None:
     i = Loop("i", 3)
     spec = contraction((i,), ((3,), (i,)))
     (part,) = phases(spec)
-    assert part.contraction is spec
+    assert part.contraction == spec
     assert part.writes == ((0, 1),)
 
 

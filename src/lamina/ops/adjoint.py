@@ -21,9 +21,14 @@ from lamina.ops.affine import AffineIndex, difference, solve
 from lamina.ops.contraction import Contraction, Guard, Read
 
 
-@lru_cache(maxsize=4096)
 def adjoint(contraction: Contraction, operand: int) -> Contraction:
     """Return the contraction that maps (cotangent, other operands) to ``operand``'s cotangent."""
+    return _adjoint(contraction, operand, contraction.loop_names)
+
+
+@lru_cache(maxsize=4096)
+def _adjoint(contraction: Contraction, operand: int, names: tuple[str, ...]) -> Contraction:
+    """Cache by the loops' names too: contractions that differ in them are equal."""
     return _Solver(contraction, operand).solve()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lamina.core.context import STATE, suppress
+from lamina.core.context import STATE, Recorder, suppress
 from lamina.core.errors import GradientError, ShapeError
 from lamina.core.graph import topological
 from lamina.core.node import Node
@@ -22,6 +22,7 @@ def backward(output: Tensor, gradient: TensorLike | None, create_graph: bool) ->
         handles = _handles(output)
         recorder = STATE.get().recorder
         kept: dict[int, Node] | None = None if recorder is None else {}
+        made = 0 if recorder is None else len(recorder.nodes)
         nodes = [node for node, _ in handles]
         found = pullback([output.node], [cotangent.node], nodes, TAPE, kept)
         for (_, handle), node in zip(handles, found, strict=True):
@@ -29,8 +30,17 @@ def backward(output: Tensor, gradient: TensorLike | None, create_graph: bool) ->
                 total = Tensor(node) if handle._grad is None else handle._grad + Tensor(node)
                 handle._grad = total
         if recorder is not None and kept is not None:
-            for place, node in kept.items():
-                recorder.cotangents[place] = plus(recorder.cotangents.get(place), node)
+            _record(recorder, made, kept)
+
+
+def _record(recorder: Recorder, made: int, found: dict[int, Node]) -> None:
+    """Keep the cotangents of what was recorded before the pass, and forget the pass itself."""
+    del recorder.nodes[made:]
+    for node in recorder.nodes:
+        if id(node) in found:
+            known = recorder.cotangents.get(id(node))
+            recorder.cotangents[id(node)] = plus(known, found[id(node)])
+    del recorder.nodes[made:]
 
 
 def _cotangent(output: Tensor, gradient: TensorLike | None) -> Tensor:
