@@ -399,11 +399,20 @@ def test_completion_script(shell: str) -> None:
     assert f"_LAMINA_COMPLETE={shell}_complete" in script
 
 
-def test_completion_completes() -> None:
-    environment = {**os.environ, "_LAMINA_COMPLETE": "bash_complete", "COMP_CWORD": "1",
-                   "COMP_WORDS": "lamina su"}  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("lamina su", "summary"),
+        ("lamina train lenet5", "lenet5"),
+        ("lamina train mlp --optimiser sg", "sgd"),
+        ("lamina train mlp --data dig", "digits"),
+    ],
+)
+def test_completion_completes(words: str, found: str) -> None:
+    environment = {**os.environ, "_LAMINA_COMPLETE": "bash_complete", "COMP_WORDS": words,
+                   "COMP_CWORD": str(words.count(" "))}  # fmt: skip
     run = subprocess.run(LAMINA, env=environment, capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "plain,summary"
+    assert run.stdout.strip() == f"plain,{found}"
 
 
 def test_the_program_itself() -> None:

@@ -100,6 +100,14 @@ def test_divergence_is_caught_however_it_shows() -> None:
         fit(Planted(lamina.square), lr=1e30)
 
 
+def test_a_buffer_that_overflows_is_noticed() -> None:
+    lamina.manual_seed(0)
+    model = nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 3))
+    with pytest.raises(NonFiniteError, match=r"buffer '0.running_var' then contains inf at"):
+        fit(model, X * np.float32(1e30))
+    assert all(np.isfinite(np.array(value)).all() for value in model.state_dict().values())
+
+
 def test_a_parameter_that_is_not_finite_is_named() -> None:
     lamina.manual_seed(0)
     model = Planted(lamina.tanh)

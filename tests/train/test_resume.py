@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from tests.train.toy import X, Y, assert_identical, loader, network, trainer
 
+import lamina
+from lamina import optim
 from lamina.core.errors import ArgumentError
 from lamina.train import Callback, Checkpoint, EarlyStopping, JsonLines, Trainer
 
@@ -167,6 +169,17 @@ def test_log_is_cut_back_to_the_checkpoint(tmp_path: Path) -> None:
     assert len(lines) == EPOCHS * STEPS + EPOCHS + 1
 
 
+def test_a_learning_rate_that_is_a_tensor_resumes_exactly(tmp_path: Path) -> None:
+    def made() -> Trainer:
+        model = network()
+        rate = lamina.tensor(0.1)
+        return Trainer(model, "cross_entropy", optim.SGD(model.parameters(), lr=rate))
+
+    whole = fit(made())
+    fit(made(), Checkpoint(tmp_path), SignalAt(9))
+    assert_identical(_state(whole), _state(fit(made(), resume=tmp_path)))
+
+
 def test_sigterm_stops_cleanly_too(tmp_path: Path) -> None:
     made = fit(trainer(), Checkpoint(tmp_path), SignalAt(3, signal.SIGTERM))
     assert (made.history.status, made.stop_reason) == ("interrupted", "received SIGTERM")
@@ -197,8 +210,6 @@ def test_another_optimiser_or_schedule_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match="only the saved run has a learning-rate schedule"):
         trainer("none").resume(tmp_path)
     model = network()
-    from lamina import optim
-
     other = Trainer(model, "cross_entropy", optim.SGD(model.parameters(), lr=0.1))
     with pytest.raises(ArgumentError, match="the run used optimiser Adam, this trainer has SGD"):
         other.resume(tmp_path)
@@ -212,8 +223,6 @@ def test_other_data_is_refused(tmp_path: Path) -> None:
 
 
 def test_randomness_does_not_depend_on_the_default_stream() -> None:
-    import lamina
-
     one, two = trainer(), trainer()
     lamina.manual_seed(1)
     fit(one)

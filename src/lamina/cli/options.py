@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +21,15 @@ CHECKPOINT = click.option(
 BATCH_SIZE = click.option(
     "--batch-size", type=click.IntRange(min=1), default=256, show_default=True
 )
+
+
+def completed(names: Callable[[], Iterable[str]]) -> dict[str, Any]:
+    """The argument of a parameter whose values are `names`, for shell completion."""
+
+    def complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+        return [name for name in names() if name.startswith(incomplete)]
+
+    return {"shell_complete": complete}
 
 
 def output_options(function: Function) -> Function:

@@ -7,14 +7,14 @@ import click
 from lamina.cli.building import make_model
 from lamina.cli.errors import ConfigError, configuring
 from lamina.cli.layers import DEFAULTS, flatten, parse_overrides
-from lamina.cli.options import output_options, set_option
+from lamina.cli.options import completed, output_options, set_option
 from lamina.cli.output import emit_json, emit_table
 from lamina.core.types import Shape
 from lamina.nn import Summary, models
 
 
 @click.command()
-@click.argument("model", required=False)
+@click.argument("model", required=False, **completed(models.names))
 @click.option(
     "--input-shape",
     metavar="SHAPE",

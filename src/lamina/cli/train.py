@@ -9,6 +9,8 @@ from typing import Any
 import click
 
 from lamina.cli.building import (
+    OPTIMISERS,
+    SCHEDULES,
     fit_data_to_model,
     fit_model_to_data,
     make_callbacks,
@@ -18,25 +20,39 @@ from lamina.cli.building import (
 )
 from lamina.cli.errors import INTERRUPTED, ConfigError, configuring
 from lamina.cli.layers import DEFAULTS, Settings, flatten, parse_overrides, read_toml
-from lamina.cli.options import EXISTING_FOLDER, FILE, FOLDER, output_options, set_option
+from lamina.cli.options import (
+    EXISTING_FOLDER,
+    FILE,
+    FOLDER,
+    completed,
+    output_options,
+    set_option,
+)
 from lamina.cli.output import emit_json, measures
 from lamina.cli.runs import RunFolder
 from lamina.data import Splits
+from lamina.data import names as data_names
+from lamina.nn import models
 from lamina.train import Callback, Trainer, storage
+from lamina.train.objective import LOSSES
 from lamina.train.progress import Style
 
 CHANGEABLE = ("epochs", "early_stopping", "checkpoint")
 
 
 @click.command()
-@click.argument("model", required=False)
-@click.option("--data", metavar="NAME", help="Data to train on; `lamina data` lists them.")
+@click.argument("model", required=False, **completed(models.names))
+@click.option("--data", metavar="NAME", help="Data to train on; `lamina data` lists them.",
+              **completed(data_names))  # fmt: skip
 @click.option("--epochs", type=click.IntRange(min=1), help="Passes over the training data.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Examples in a step.")
 @click.option("--lr", type=float, help="Learning rate.")
-@click.option("--optimiser", "--optimizer", "optimiser", metavar="NAME", help="sgd, adam, …")
-@click.option("--schedule", metavar="NAME", help="Of the learning rate: cosine, step, …")
-@click.option("--loss", metavar="NAME", help="cross_entropy, mse, bce_with_logits, …")
+@click.option("--optimiser", "--optimizer", "optimiser", metavar="NAME", help="sgd, adam, …",
+              **completed(lambda: OPTIMISERS))  # fmt: skip
+@click.option("--schedule", metavar="NAME", help="Of the learning rate: cosine, step, …",
+              **completed(lambda: SCHEDULES))  # fmt: skip
+@click.option("--loss", metavar="NAME", help="cross_entropy, mse, bce_with_logits, …",
+              **completed(lambda: LOSSES))  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=0), help="Of initial weights, order and dropout.")
 @click.option("--config", type=FILE, help="TOML file with the same keys.")
 @click.option("--out", type=FOLDER, help="Folder for the run.  [default: runs/MODEL-DATA]")

@@ -52,14 +52,21 @@ def _diagnose_backward(
     bad = {name: g for name, g in gradients.items() if not finite(g.numpy())}
     if not bad:
         return NonFiniteError(
-            f"{where}: the update made a parameter non-finite, from a finite loss and finite "
-            f"gradients; {ADVICE}"
+            f"{where}: the loss and its gradients are finite, but {_changed(step)}; {ADVICE}"
         )
     origin = _origin([g.node for g in bad.values()], names)
     return NonFiniteError(
         f"{where}: the loss is {loss.item():.6g}, but the gradient of {next(iter(bad))!r} is not "
         f"finite: in the backward pass, {origin}; {ADVICE}"
     )
+
+
+def _changed(step: TrainingStep) -> str:
+    """What else a step changes: buffers in the forward pass, parameters in the update."""
+    for name, buffer in step.model.named_buffers():
+        if not finite(buffer.numpy()):
+            return f"buffer {name!r} then contains {_place(buffer.numpy())}"
+    return "a parameter is not after the update"
 
 
 def _origin(outputs: Iterable[Node], names: Mapping[int, str]) -> str:

@@ -55,7 +55,8 @@ class Run:
                 self._tell("on_fit_end")
         finally:
             trainer.model.eval()
-            self._tell("close")
+            for callback in self.callbacks:
+                callback.close()
 
     def _epoch(self, interrupts: Interrupts) -> None:
         """The rest of an epoch; a signal ends it after the current step."""
@@ -91,7 +92,9 @@ class Run:
         loss = result.loss.item()
         if not (finite(result.loss.numpy()) and self._all_finite()):
             self._restore(before, state)
-            raise self._diagnose(x, y, key, number)
+            error = self._diagnose(x, y, key, number)
+            self._restore(before, state)  # buffers change in the forward pass
+            raise error
         trainer.step += 1
         trainer.history.step_losses.append(loss)
         trainer.totals.add(loss, result.outputs.numpy(), targets)
@@ -131,17 +134,13 @@ class Run:
             tensor.node = node
 
     def _all_finite(self) -> bool:
-        """Whether gradients and updated weights are finite."""
-        parameters = list(self.trainer.model.parameters())
-        gradients = [p.grad for p in parameters if p.grad is not None]
-        return all(finite(t.numpy()) for t in (*parameters, *gradients))
+        """Whether gradients, updated weights and buffers are finite."""
+        gradients = [p.grad for p in self.trainer.model.parameters() if p.grad is not None]
+        return all(finite(tensor.numpy()) for tensor in (*self._handles(), *gradients))
 
     def _tell(self, event: str) -> None:
         for callback in self.callbacks:
-            if event == "close":
-                callback.close()
-            else:
-                getattr(callback, event)(self.trainer)
+            getattr(callback, event)(self.trainer)
 
 
 def _named(callbacks: Sequence[Callback]) -> dict[str, Callback]:

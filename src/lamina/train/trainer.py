@@ -196,7 +196,7 @@ class Trainer:
         """
         self._check_kinds(state)
         self.load_weights(state["model"])
-        self.optimiser.load_state_dict(_without(state["optimiser"], "class"))
+        self.optimiser.load_state_dict(_optimiser_state(state["optimiser"]))
         if self.schedule is not None:
             self.schedule.load_state_dict(state["schedule"])
         self.key = as_tensor(state["key"])
@@ -259,5 +259,10 @@ def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
         raise ArgumentError(f"Trainer: {name} must be one of {', '.join(choices)}, got {value!r}")
 
 
-def _without(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:
-    return {name: value for name, value in mapping.items() if name != key}
+def _optimiser_state(saved: Mapping[str, Any]) -> dict[str, Any]:
+    """The optimiser's own part; hyperparameters that were tensors come back as arrays."""
+    groups = [
+        {k: as_tensor(v) if isinstance(v, np.ndarray) else v for k, v in group.items()}
+        for group in saved["param_groups"]
+    ]
+    return {"state": saved["state"], "param_groups": groups}
