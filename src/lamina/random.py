@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from lamina.core import philox
-from lamina.core.errors import ArgumentError
+from lamina.core.errors import ArgumentError, ShapeError
 from lamina.core.node import constant
 from lamina.core.types import DEFAULT_FLOAT, as_dtype, float64, is_float
 from lamina.ops.random import FoldIn, RandomBits
@@ -26,6 +26,7 @@ from lamina.tensors import (
     apply,
     argsort,
     as_tensor,
+    broadcast_shape,
     broadcast_to,
     cat,
     composite,
@@ -78,6 +79,7 @@ def uniform(
     (True, True)
     """
     kind = _float("uniform", dtype)
+    _check_shape("uniform", shape, low, high)
     if kind == float64:
         words = bits(key, (2, *shape))
         high_part, low_part = (words[0] // 32).to(kind), (words[1] // 64).to(kind)
@@ -98,6 +100,7 @@ def normal(
 ) -> Tensor:
     """Return normal numbers with the given mean and standard deviation (Box and Muller 1958)."""
     kind = _float("normal", dtype)
+    _check_shape("normal", shape, mean, std)
     size = prod(shape)
     pairs = uniform(key, (2, (size + 1) // 2), dtype=kind)
     radius, angle = sqrt(log(1.0 - pairs[0]) * -2.0), pairs[1] * (2 * pi)
@@ -122,6 +125,14 @@ def bernoulli(key: TensorLike, p: TensorLike = 0.5, shape: Shape | None = None) 
 def permutation(key: TensorLike, n: int) -> Tensor:
     """Return the numbers 0 … n-1 in random order (int64)."""
     return argsort(uniform(key, (n,), dtype=float64))
+
+
+def _check_shape(name: str, shape: Shape, *parameters: TensorLike) -> None:
+    """Parameters may not enlarge the shape: their elements would share a draw."""
+    whole = tuple(shape)
+    shapes = [as_tensor(p).shape for p in parameters]
+    if broadcast_shape(name, [whole, *shapes]) != whole:
+        raise ShapeError(f"{name}: parameters of shapes {shapes} need more than shape {whole}")
 
 
 def _float(name: str, dtype: Any) -> Any:

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 import lamina
-from lamina.core.errors import ArgumentError, DTypeError, LaminaError
+from lamina.core.errors import ArgumentError, DTypeError, LaminaError, ShapeError
 from lamina.random import KeyStream
 from lamina.tensors import Tensor
 
@@ -92,6 +92,16 @@ def test_bernoulli_draws_for_each_probability() -> None:
     assert chances.sum(0).tolist() == [0, 500]
     with pytest.raises(LaminaError, match="does not broadcast"):
         random.bernoulli(KEY, lamina.tensor([0.0, 1.0]), (3,))
+
+
+def test_parameters_may_not_share_draws() -> None:
+    low = lamina.tensor([0.0, 10.0, 20.0])
+    drawn = random.uniform(KEY, (4, 3), low, low + 1) - low
+    assert len(np.unique(np.round(drawn.numpy(), 4))) == 12
+    with pytest.raises(ShapeError, match=r"uniform: parameters .* need more than shape \(\)"):
+        random.uniform(KEY, (), low)
+    with pytest.raises(ShapeError, match="normal: parameters"):
+        random.normal(KEY, (1,), mean=low)
 
 
 @pytest.mark.parametrize("p", [-0.1, 1.5, np.nan, lamina.tensor([0.5, 2.0])])

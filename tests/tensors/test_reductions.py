@@ -146,6 +146,10 @@ def test_norm_of_zero_has_a_derivative() -> None:
     assert np.isnan(lamina.tensor([np.nan, 0.0]).norm().item())
 
 
+def test_the_spread_of_equal_numbers_has_a_derivative() -> None:
+    assert lamina.grad(lambda x: x.std())(lamina.ones(3)).tolist() == [0, 0, 0]
+
+
 def test_sums_over_nothing() -> None:
     assert lamina.zeros(0).sum().item() == 0
     assert lamina.zeros(2, 0).sum(1).tolist() == [0, 0]

@@ -56,6 +56,15 @@ def test_repeated_names_count_on(w: Tensor) -> None:
     assert len(seen) == 3
 
 
+def test_thousands_of_values_are_found_at_once(w: Tensor) -> None:
+    with lamina.retain_grad() as seen:
+        y = w
+        for _ in range(3000):
+            y = y + w
+    assert len(seen) == 3000
+    assert seen["add#3000"].tolist() == y.tolist()
+
+
 @composite("swish")
 def swish(x: Tensor) -> Tensor:
     return x * lamina.sigmoid(x)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import lamina
-from lamina.core.errors import TraceError
+from lamina.core.errors import ArgumentError, TraceError
 from lamina.core.verify import verify
 from lamina.tensors import Tensor
 from lamina.tensors.tree import leaves
@@ -104,6 +104,11 @@ def test_containers_and_names() -> None:
         [1, 1],
     ]
     assert str(program).startswith("f(w: float64[2], x: float64[2]):")
+
+
+def test_too_many_names_are_an_error() -> None:
+    with pytest.raises(ArgumentError, match="trace: 2 names for 1 tensors"):
+        lamina.trace(lambda x: x, np.ones(2), names=["x", "y"])
 
 
 def test_parameters_of_the_closure_are_constants() -> None:

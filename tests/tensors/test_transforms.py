@@ -186,6 +186,8 @@ def test_errors() -> None:
         lamina.jvp(lambda x: x, (x,), (T(1.0),))
     with pytest.raises(ArgumentError, match="jvp: tangents: expected a sequence of 1"):
         lamina.jvp(lambda x: x, (x,), (x, x))
+    with pytest.raises(ArgumentError, match="primals must be a sequence of arguments"):
+        lamina.jvp(lambda x: x, x, x)
     with pytest.raises(ArgumentError, match="mode is auto, forward or reverse"):
         lamina.jacobian(lambda x: x, mode="sideways")
     with pytest.raises(ArgumentError, match="must be one tensor"):

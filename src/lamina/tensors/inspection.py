@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -24,13 +25,16 @@ class Intermediates(Mapping[str, Tensor]):
     def _nodes(self) -> dict[str, Node]:
         modules: dict[str, Node] = {}
         others: dict[str, Node] = {}
+        counts: Counter[str] = Counter()
         for node in self._recorder.nodes:
             if node.frame is not None and node.frame.kind == "derivative":
                 continue
             for frame in _frames(node.frame):
                 if frame.kind == "module" and frame.path:
                     modules[frame.path] = node
-            others[_fresh(_name(node), others)] = node
+            name = _name(node)
+            counts[name] += 1
+            others[name if counts[name] == 1 else f"{name}#{counts[name]}"] = node
         return others | modules
 
     def __getitem__(self, name: str) -> Tensor:
@@ -73,11 +77,3 @@ def _name(node: Node) -> str:
     own = node.name or node.operation.name
     path = node.frame.path if node.frame is not None else ""
     return f"{path}.{own}" if path else own
-
-
-def _fresh(name: str, taken: Mapping[str, Node]) -> str:
-    number, fresh = 1, name
-    while fresh in taken:
-        number += 1
-        fresh = f"{name}#{number}"
-    return fresh

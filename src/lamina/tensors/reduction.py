@@ -80,8 +80,11 @@ def var(input: TensorLike, dim: Dims = None, correction: int = 1, keepdim: bool 
 
 @composite("std")
 def std(input: TensorLike, dim: Dims = None, correction: int = 1, keepdim: bool = False) -> Tensor:
-    """Return the standard deviation, the square root of `var`."""
-    return elementwise.sqrt(var(input, dim, correction, keepdim))
+    """Return the standard deviation, the square root of `var`.
+
+    Its derivative where all elements are equal is 0 (as in PyTorch).
+    """
+    return _root(var(input, dim, correction, keepdim))
 
 
 @composite("norm")
@@ -90,9 +93,13 @@ def norm(input: TensorLike, dim: Dims = None, keepdim: bool = False) -> Tensor:
 
     Its derivative where x = 0 is 0, one of its subgradients (as in PyTorch).
     """
-    total = sum(elementwise.square(_float("norm", input)), dim, keepdim)
-    zero = elementwise.eq(total, 0)
-    root = elementwise.sqrt(elementwise.where(zero, 1.0, total))
+    return _root(sum(elementwise.square(_float("norm", input)), dim, keepdim))
+
+
+def _root(x: Tensor) -> Tensor:
+    """Return √x of a sum of squares; the derivative counts as 0 where x = 0."""
+    zero = elementwise.eq(x, 0)
+    root = elementwise.sqrt(elementwise.where(zero, 1.0, x))
     return elementwise.where(zero, 0.0, root)
 
 

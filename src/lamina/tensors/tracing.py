@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from lamina.core.errors import ArgumentError
 from lamina.core.node import placeholder
 from lamina.core.program import Program
 from lamina.core.types import Type
@@ -27,6 +28,8 @@ def trace(function: Callable[..., Any], *arguments: Any, names: list[str] | None
     """
     given = [as_tensor(leaf) for leaf in leaves(arguments)]
     labels = names or [f"x{n + 1}" for n in range(len(given))]
+    if len(labels) != len(given):
+        raise ArgumentError(f"trace: {len(labels)} names for {len(given)} tensors: {labels}")
     inputs = [
         placeholder(Type(t.shape, t.dtype), label) for t, label in zip(given, labels, strict=True)
     ]

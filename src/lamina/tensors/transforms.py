@@ -111,6 +111,8 @@ def jvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> 
     >>> lamina.jvp(lambda x: x * x, (x,), (u,))
     (tensor([1., 4.]), tensor([2., 0.]))
     """
+    if isinstance(primals, Tensor):
+        raise ArgumentError("jvp: primals must be a sequence of arguments: jvp(f, (x,), (u,))")
     run = _Differentiation("jvp", tuple(primals))
     given = _matching("jvp", "tangent", tuple(tangents), run.primals, leaves(run.primals))
     result = run.call(function, *run.primals)
