@@ -84,7 +84,9 @@ def _expression(expr: Expr, arguments: tuple[Any, ...], out: Any) -> Any:
         return arguments[expr.index]
     if isinstance(expr, Out) and out is not None:
         return out
-    missing = "give out=, the result" if isinstance(expr, Out) else f"got {len(arguments)} arguments"
+    missing = (
+        "give out=, the result" if isinstance(expr, Out) else f"got {len(arguments)} arguments"
+    )
     raise ArgumentError(f"to_sympy: nothing stands for {expr}; {missing}")
 
 
