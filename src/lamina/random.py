@@ -73,6 +73,8 @@ def uniform(
 ) -> Tensor:
     """Return numbers uniform in [low, high), with 24 random bits in float32 and 53 in float64.
 
+    With limits other than 0 and 1 the scaling may round up to ``high``.
+
     >>> import lamina
     >>> u = lamina.random.uniform(lamina.random.key(0), (1000,))
     >>> bool(((0 <= u) & (u < 1)).all()), abs(u.mean().item() - 0.5) < 0.05

@@ -26,6 +26,15 @@ SEEDS = st.integers(0, 2**32 - 1)
 Operator = Callable[[Any, Any], Any]
 
 
+def common(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> np.dtype[Any]:
+    """The dtype of a ∘ b: an array without axes only lifts the category (as in PyTorch)."""
+    if bool(a.ndim) == bool(b.ndim):
+        return promote(a.dtype, b.dtype)
+    shaped, lone = (a, b) if a.ndim else (b, a)
+    lifts = lone.dtype.kind == "f" and shaped.dtype.kind != "f"
+    return promote(shaped.dtype, lone.dtype) if lifts else shaped.dtype
+
+
 @given(
     st.sampled_from(ARITHMETIC),
     hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=3, max_side=3, min_side=0),
@@ -37,7 +46,7 @@ def test_arithmetic(
     op: Operator, pair: hnp.BroadcastableShapes, first: str, second: str, seed: int
 ) -> None:
     a, b = filled(pair.input_shapes[0], first, seed), filled(pair.input_shapes[1], second, seed + 1)
-    kind = promote(a.dtype, b.dtype)
+    kind = common(a, b)
     expected = np.asarray(op(a.astype(kind), b.astype(kind)))
     assert_same(op(lamina.tensor(a), lamina.tensor(b)), expected)
     assert_same(op(a, lamina.tensor(b)), expected)

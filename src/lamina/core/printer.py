@@ -26,13 +26,17 @@ def listing(program: Program) -> str:
 
 def _names(program: Program) -> dict[int, str]:
     """Give every node its own name if it has one, else one by kind and number."""
+    given = {node.name for node in program.nodes}
     names: dict[int, str] = {}
     used: dict[str, int] = {}
     for node in program.nodes:
         stem = node.name or ("c" if node.value is not None else "v")
         used[stem] = used.get(stem, 0) + 1
-        plain = node.name is not None and used[stem] == 1
-        names[id(node)] = stem if plain else f"{stem}{used[stem]}"
+        name = stem if node.name and used[stem] == 1 else f"{stem}{used[stem]}"
+        while name != node.name and name in given:
+            used[stem] += 1
+            name = f"{stem}{used[stem]}"
+        names[id(node)] = name
     return names
 
 

@@ -52,7 +52,8 @@ def is_float(dtype: DType) -> bool:
     return dtype.kind == "f"
 
 
-def _category(dtype: DType) -> int:
+def category(dtype: DType) -> int:
+    """Return 0 for bool, 1 for integers, 2 for floats."""
     return {"b": 0, "u": 1, "i": 1, "f": 2}[dtype.kind]
 
 
@@ -65,8 +66,8 @@ def promote(*dtypes: DType) -> DType:
     >>> promote(float32, int64), promote(float32, float64), promote(uint8, int8)
     (dtype('float32'), dtype('float64'), dtype('int16'))
     """
-    top = max(_category(d) for d in dtypes)
-    return np.result_type(*(d for d in dtypes if _category(d) == top))
+    top = max(category(d) for d in dtypes)
+    return np.result_type(*(d for d in dtypes if category(d) == top))
 
 
 @cache
@@ -77,7 +78,7 @@ def promote_scalar(dtype: DType, scalar_type: type) -> DType:
     (dtype('float32'), dtype('float32'), dtype('int64'))
     """
     natural = {bool: bool_, int: int64, float: DEFAULT_FLOAT}[scalar_type]
-    return natural if _category(natural) > _category(dtype) else dtype
+    return natural if category(natural) > category(dtype) else dtype
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import combinations
 from math import prod
 
 import numpy as np
@@ -36,8 +37,8 @@ def evaluate(contraction: Contraction, operands: Sequence[Array]) -> Array:
     if 0 in contraction.extents:
         return np.zeros(contraction.out_shape, dtype)
     parts = phases(contraction)
-    if len(parts) == 1 and parts[0].contraction is contraction:
-        return _dense(contraction, operands)
+    if len(parts) == 1 and all(write == (0, 1) for write in parts[0].writes):
+        return _dense(parts[0].contraction, operands)
     out = np.zeros(contraction.out_shape, dtype)
     for part in parts:
         out[_places(part)] += _dense(part.contraction, operands)
@@ -169,14 +170,26 @@ def _spread(view: Labelled, loops: list[int]) -> Array:
 
 def _combine(views: list[Labelled], contraction: Contraction) -> Array:
     outputs = tuple(range(contraction.out_rank))
-    result = views[0]
-    for position, view in enumerate(views[1:], start=1):
-        later = {n for v in views[position + 1 :] for n in v.loops}
-        result = _pair(result, view, later.union(outputs))
+    remaining = list(views)
+    while len(remaining) > 1:
+        first, second = _next_pair(remaining, contraction.extents)
+        later = {n for v in remaining if v is not first and v is not second for n in v.loops}
+        product = _pair(first, second, later.union(outputs))
+        remaining = [v for v in remaining if v is not first and v is not second] + [product]
+    (result,) = remaining
     used = {n for view in views for n in view.loops}
     array = _arrange(_sum_out(result, set(outputs)), outputs, contraction.extents)
     idle = prod(e for n, e in enumerate(contraction.extents) if n not in used and n not in outputs)
     return array if idle == 1 else np.asarray(array * array.dtype.type(idle))
+
+
+def _next_pair(views: list[Labelled], extents: Shape) -> tuple[Labelled, Labelled]:
+    """Return the pair whose product runs over the fewest elements."""
+
+    def size(pair: tuple[Labelled, Labelled]) -> int:
+        return prod(extents[n] for n in {*pair[0].loops, *pair[1].loops})
+
+    return min(combinations(views, 2), key=size)
 
 
 def _sum_out(view: Labelled, keep: set[int]) -> Labelled:

@@ -12,7 +12,7 @@ from lamina.core import node as graph
 from lamina.core.context import frame
 from lamina.core.errors import ArgumentError, ShapeError
 from lamina.core.node import Operation, constant
-from lamina.core.types import DType, Shape, promote, promote_scalar
+from lamina.core.types import DType, Shape, category, promote, promote_scalar
 from lamina.ops.contraction import Contraction
 from lamina.ops.loops import Expression, Loop, contraction
 from lamina.ops.pointwise import Cast, Pointwise
@@ -61,8 +61,10 @@ def composite(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 def pointwise(function: Scalar, *arguments: TensorLike) -> Tensor:
     """Return ``function`` of the arguments, element by element, promoted and broadcast.
 
-    Python numbers are weak: they take the tensors' dtype where its category allows.
+    Python and NumPy numbers are weak: they take the tensors' dtype where its category allows.
+    So are tensors without axes beside tensors with some (as in PyTorch).
     """
+    arguments = _weakened(arguments)
     dtype = _common_dtype(function, arguments)
     if all(isinstance(a, Tensor) for a in arguments):
         tensors: list[Tensor] = list(arguments)
@@ -78,7 +80,7 @@ def pointwise(function: Scalar, *arguments: TensorLike) -> Tensor:
 
 def _common_dtype(function: Scalar, arguments: Sequence[TensorLike]) -> DType:
     """Return the dtype in which ``function`` computes."""
-    typed: list[DType] = []
+    typed: list[Tensor] = []
     scalars: list[type] = []
     for argument, kind in zip(arguments, function.kinds, strict=True):
         if kind == "b":
@@ -86,11 +88,29 @@ def _common_dtype(function: Scalar, arguments: Sequence[TensorLike]) -> DType:
         if type(argument) in (bool, int, float):
             scalars.append(type(argument))
         else:
-            typed.append(as_tensor(argument).dtype)
-    dtype = promote(*typed) if typed else np.dtype(bool)
+            typed.append(as_tensor(argument))
+    dtype = promote_tensors(typed) if typed else np.dtype(bool)
     for scalar in scalars:
         dtype = promote_scalar(dtype, scalar)
     return promote(dtype, np.dtype("float32")) if "f" in function.kinds else dtype
+
+
+def promote_tensors(tensors: Sequence[Tensor]) -> DType:
+    """Return the common dtype, in which tensors without axes only lift the category."""
+    leading = [t.dtype for t in tensors if t.ndim] or [t.dtype for t in tensors]
+    dtype = promote(*leading)
+    for tensor in tensors:
+        if category(tensor.dtype) > category(dtype):
+            dtype = promote(dtype, tensor.dtype)
+    return dtype
+
+
+def _weakened(arguments: tuple[TensorLike, ...]) -> tuple[TensorLike, ...]:
+    """Return the arguments with NumPy's scalars as Python's, unless there is nothing else."""
+    numbers = (bool, int, float, np.generic)
+    if all(isinstance(argument, numbers) for argument in arguments):
+        return arguments
+    return tuple(a.item() if isinstance(a, np.generic) else a for a in arguments)
 
 
 def _lift(name: str, argument: TensorLike, dtype: DType) -> Tensor:

@@ -36,8 +36,6 @@ add = _binary(scalars.add, "``input + other``")
 subtract = sub = _binary(scalars.subtract, "``input - other``")
 multiply = mul = _binary(scalars.multiply, "``input · other``")
 divide = div = _binary(scalars.divide, "``input / other`` (in floats)")
-floor_divide = _binary(scalars.floor_divide, "``⌊input / other⌋``")
-remainder = _binary(scalars.remainder, "``input - other ⌊input / other⌋``")
 maximum = _binary(scalars.maximum, "the greater of two (half the derivative to each where equal)")
 minimum = _binary(scalars.minimum, "the lesser of two (half the derivative to each where equal)")
 less = lt = _binary(scalars.less, "whether ``input < other``")
@@ -91,6 +89,23 @@ def _rounding(function: Scalar, text: str) -> Unary:
 floor = _rounding(scalars.floor, "the greatest whole number below")
 ceil = _rounding(scalars.ceil, "the least whole number above")
 round = _rounding(scalars.round_, "the nearest whole number (of two, the even one)")
+
+
+def _division(function: Scalar, text: str) -> Binary:
+    def inside(input: TensorLike, other: TensorLike) -> Tensor:
+        x, divisor = as_tensor(input), as_tensor(other)
+        whole = x.dtype.kind != "f" and divisor.dtype.kind != "f"
+        if whole and divisor.node.value is not None and not divisor.value.all():
+            raise ArgumentError(f"{function.name}: an integer divided by 0")
+        return pointwise(function, input, other)
+
+    inside.__name__ = inside.__qualname__ = function.name
+    inside.__doc__ = f"Return {text}. Errors: `ArgumentError` for integers divided by 0."
+    return inside
+
+
+floor_divide = _division(scalars.floor_divide, "``⌊input / other⌋``")
+remainder = _division(scalars.remainder, "``input - other ⌊input / other⌋``")
 
 
 def pow(input: TensorLike, exponent: TensorLike) -> Tensor:

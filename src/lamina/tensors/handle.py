@@ -275,7 +275,10 @@ def tensor(data: TensorLike, dtype: Any = None, requires_grad: bool = False) -> 
 
 
 def as_tensor(data: TensorLike, dtype: Any = None) -> Tensor:
-    """Return ``data`` as a tensor, sharing memory where it can."""
+    """Return ``data`` as a tensor, sharing memory where it can.
+
+    An array that operators take part in is shared too: do not write to it while a graph uses it.
+    """
     if isinstance(data, Tensor) and (dtype is None or data.dtype == as_dtype(dtype)):
         return data
     if isinstance(data, Tensor):
