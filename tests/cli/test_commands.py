@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -198,6 +199,11 @@ def test_a_run_without_checkpoint_starts_over() -> None:
         ("train mlp --data iris --set early_stopping.patience=0", "patience must be 1 or more"),
         ("train mlp --data iris --schedule step", "option 'step_size' is required"),
         ("train mlp --data iris --lr -1", "lr must be at least 0"),
+        ("train mlp --data iris --loss mse", "if they are class labels, use cross_entropy"),
+        ("train mlp --data iris --set model.sizes=4,3", "such as [4, 8, 3], got '4,3'"),
+        ("train mlp --data iris --set data.fractions=[0,0,9]", "no example is left for training"),
+        ("train mlp --data mnist", "such as --set data.folder=PATH"),
+        ("train lenet --data moons", "model lenet cannot train on data moons"),
         ("train mlp --data iris --epochs 0", "0 is not in the range"),
         ("train mlp --data iris --seed -1", "-1 is not in the range"),
         ("train mlp --data iris --out a --resume .", "exclude each other"),
@@ -224,9 +230,16 @@ def test_a_failure_in_the_run_ends_with_one() -> None:
     assert "Traceback" not in result.stderr
 
 
-def test_a_shape_that_does_not_fit_names_the_layer() -> None:
-    result = lamina(*QUICK, "--set", "model.sizes=[3, 2]", code=1)
+def test_a_shape_that_does_not_fit_names_the_layer_before_there_is_a_run() -> None:
+    result = lamina(*QUICK, "--set", "model.sizes=[3, 2]", code=2)
+    assert "data moons, whose examples have shape (2,)" in result.stderr
     assert "in layer linear1: Linear" in result.stderr
+    assert not Path("runs").exists()
+
+
+def test_a_message_names_each_thing_once() -> None:
+    result = lamina("train", "mlp", "--data", "iris", "--lr", -1, code=2)
+    assert result.stderr.startswith("Error: optimiser adam: lr must be")
 
 
 def test_bad_data_ends_with_three() -> None:
@@ -254,7 +267,7 @@ def test_another_run_is_not_written_over(finished: Path) -> None:
 
 def test_a_resumed_run_keeps_its_settings(finished: Path) -> None:
     result = lamina("train", "--resume", finished, "--lr", 0.5, code=2)
-    assert "optimiser.lr was None and cannot become 0.5" in result.stderr
+    assert "optimiser.lr was left at its default and cannot become 0.5" in result.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -296,12 +309,15 @@ def test_eval_on_other_data(finished: Path) -> None:
     assert found["accuracy"] in (0.0, 0.5, 1.0)
 
 
-@pytest.mark.parametrize("kind", ["npy", "npz", "named npz", "csv", "one example"])
+@pytest.mark.parametrize(
+    "kind", ["npy", "npz", "named npz", "csv", "csv with header", "one example"]
+)
 def test_predict(finished: Path, kind: str) -> None:
     flowers = np.array([[5.1, 3.5, 1.4, 0.2], [6.5, 3.0, 5.5, 2.0]], np.float32)
-    file = {"npy": "x.npy", "one example": "x.npy", "csv": "x.csv"}.get(kind, "x.npz")
-    if kind == "csv":
-        np.savetxt(file, flowers, delimiter=",")
+    file = "x.csv" if "csv" in kind else "x.npz" if "npz" in kind else "x.npy"
+    if "csv" in kind:
+        header = "a,b,c,d" if "header" in kind else ""
+        np.savetxt(file, flowers, delimiter=",", header=header, comments="")
     elif kind == "named npz":
         np.savez(file, inputs=flowers, other=np.zeros(3))
     elif kind == "npz":
@@ -317,6 +333,28 @@ def test_predict(finished: Path, kind: str) -> None:
         assert row["class"] == classes[share.argmax()]
         assert row["probability"] == pytest.approx(share.max(), abs=1e-5)
     assert "probability" in lamina("predict", finished, file).stdout
+
+
+def test_predict_a_picture_as_the_run_had_them(finished: Path) -> None:
+    image = pytest.importorskip("PIL.Image")
+    for name, ink in (("dark", 0), ("bright", 255)):
+        Path("pictures", name).mkdir(parents=True)
+        for number in range(10):
+            image.new("RGB", (9, 7), (abs(ink - number),) * 3).save(f"pictures/{name}/{number}.png")
+    lamina("train", "mlp", "--data", "folder", "--out", "a", "--quiet", "--epochs", 60,
+           "--set", "data.path=pictures", "--set", "data.size=5")  # fmt: skip
+    for name in ("dark", "bright"):
+        found = lamina_json("predict", "a", f"pictures/{name}/0.png")
+        assert found["predictions"][0]["class"] == name
+    refused = lamina("predict", finished, "pictures/dark/0.png", code=3)
+    assert "are no pictures but of shape (4,)" in refused.stderr
+
+
+def test_outputs_for_people_are_short() -> None:
+    lamina("train", "mlp", "--data", "function", "--out", "a", "--epochs", 1, "--quiet")
+    Path("x.csv").write_text("0.5\n")
+    row = lamina("predict", "a", "x.csv").stdout.splitlines()[3]
+    assert re.fullmatch(r"[│|] 0 +[│|] \[-?\d\.\d{1,5}\] +[│|]", row)
 
 
 @pytest.mark.parametrize(
@@ -384,6 +422,7 @@ def test_summary_with_options() -> None:
     found = lamina_json("summary", "mlp", "--set", "model.sizes=[12, 5, 1]",
                         "--input-shape", "3,2,2")  # fmt: skip
     assert found["parameters"] == 12 * 5 + 5 + 5 + 1
+    assert lamina_json("summary", "mlp", "--set", "model.sizes=[4, 3]")["parameters"] == 15
 
 
 def test_lists() -> None:

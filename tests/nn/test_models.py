@@ -57,7 +57,7 @@ def test_options() -> None:
             lambda: models.create("mlp", activation="relo"),
             "activation must be one of relu, .*'relo'",
         ),
-        (lambda: models.MLP((3,)), "at least inputs and outputs"),
+        (lambda: models.MLP((3,)), "of inputs, of hidden units and of outputs"),
     ],
 )
 def test_errors(call: object, message: str) -> None:

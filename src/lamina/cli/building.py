@@ -64,6 +64,12 @@ def make_data(settings: Settings) -> data.Splits:
     for option in options:
         if option not in known:
             raise unknown(f"option of data {name}", option, known)
+    for required in data.names()[name]:
+        if required.default is data.REQUIRED and required.name not in options:
+            raise ConfigError(
+                f"data {name}: option {required.name!r} is required, such as "
+                f"--set data.{required.name}=PATH; `lamina data` lists the others"
+            )
     with configuring(f"data {name}"):
         return data.load(name, **options)
 
@@ -98,6 +104,18 @@ def make_trainer(settings: Settings, model: Module, splits: data.Splits) -> trai
             key=_key(settings, TRAINING),
             clip_norm=settings.get("clip_norm"),
         )
+
+
+def check_fit(settings: Settings, trainer: train.Trainer, splits: data.Splits) -> None:
+    """Measure one example, so that a model or loss that does not take the data is told at once."""
+    if len(splits.train) == 0:
+        raise ConfigError(f"data {settings['data.name']}: no example is left for training")
+    example = splits.train[:1]
+    with configuring(
+        f"model {settings['model.name']} cannot train on data {settings['data.name']}, "
+        f"whose examples have shape {example.inputs.shape[1:]}"
+    ):
+        trainer.evaluate(example)
 
 
 def default_metrics(loss: str) -> list[Any]:

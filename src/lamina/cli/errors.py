@@ -3,8 +3,9 @@
 | code | meaning |
 |---|---|
 | 0 | success |
-| 1 | the run failed (a non-finite loss, a shape that does not fit, a missing extra) |
-| 2 | wrong usage: an unknown command, option, key or name, or a value of the wrong kind |
+| 1 | the run failed (a non-finite loss, a missing extra, data that do not fit a trained model) |
+| 2 | wrong usage: an unknown command, option, key or name, a value of the wrong kind, a model or \
+loss that does not take the data |
 | 3 | a file or data set is missing, damaged or cannot be written |
 | 130 | interrupted (Ctrl-C or SIGTERM); what was trained is in a checkpoint |
 """
@@ -50,7 +51,17 @@ def configuring(what: str) -> Iterator[None]:
     except (LaminaError, TypeError) as error:
         if isinstance(error, ConfigError) or _is_missing_extra(error):
             raise
-        raise ConfigError(f"{what}: {error}") from error
+        raise _as_usage(what, error) from error
+
+
+def _as_usage(what: str, error: Exception) -> ConfigError:
+    """The error about `what`, whose name need not stand in it twice."""
+    name, colon, rest = str(error).partition(": ")
+    repeated = colon and name.lower() == what.rpartition(" ")[2].lower()
+    found = ConfigError(f"{what}: {rest if repeated else error}")
+    for note in getattr(error, "__notes__", ()):
+        found.add_note(note)
+    return found
 
 
 def _is_missing_extra(error: BaseException) -> bool:

@@ -27,7 +27,13 @@ def emit_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str
 
 
 def shown(value: Any) -> str:
-    """A value as people like to read it."""
+    """A value as people like to read it.
+
+    >>> shown(0.123456), shown([0.123456, 2]), shown("sin")
+    ('0.1235', '[0.1235, 2]', 'sin')
+    """
+    if isinstance(value, list):
+        return f"[{', '.join(map(shown, value))}]"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

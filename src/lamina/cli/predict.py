@@ -15,7 +15,7 @@ from lamina.cli.output import emit_json, emit_table
 from lamina.cli.runs import RunFolder
 from lamina.core.errors import DataError
 from lamina.core.types import Array
-from lamina.data import read_npz
+from lamina.data import IMAGE_SUFFIXES, read_image, read_npz
 from lamina.tensors import as_tensor
 from lamina.train import predict as outputs_of
 
@@ -38,8 +38,9 @@ def predict(
 ) -> None:
     """Apply the model of RUN to INPUT.
 
-    INPUT is a .npy array, a .npz file with an array `inputs` (or with one array), or a .csv file of
-    numbers, a row for each example. A single example may lack the first axis.
+    INPUT is a .npy array, a .npz file with an array `inputs` (or with one array), a .csv file of
+    numbers, a row for each example (and perhaps a header), or a picture, for a run on pictures. A
+    single example may lack the first axis.
     """
     folder = RunFolder(run)
     about = folder.read()["data"]
@@ -56,7 +57,7 @@ def predict(
 
 def _examples(path: Path, shape: tuple[int, ...]) -> Array:
     """The inputs ``[N, *shape]`` in a file."""
-    values = _read(path)
+    values = _read(path, shape)
     if values.dtype.kind not in "biuf":
         raise DataError(f"{path}: expected numbers, got {values.dtype}")
     values = values[None] if values.shape == shape else values
@@ -68,20 +69,45 @@ def _examples(path: Path, shape: tuple[int, ...]) -> Array:
     return values.astype(np.float32) if values.dtype.kind in "bu" else values
 
 
-def _read(path: Path) -> Array:
+def _read(path: Path, shape: tuple[int, ...]) -> Array:
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return _picture(path, shape)
     try:
-        match path.suffix:
+        match path.suffix.lower():
             case ".npy":
                 return np.asarray(np.load(path, allow_pickle=False))
             case ".npz":
                 return _member(path, read_npz(path))
             case ".csv":
-                return np.loadtxt(path, np.float32, delimiter=",", ndmin=2)
+                return _rows_of_numbers(path)
     except DataError:
         raise
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{path}: not a readable {path.suffix} file: {error}") from error
-    raise ConfigError(f"{path}: expected a file named .npy, .npz or .csv")
+    raise ConfigError(f"{path}: expected a file named .npy, .npz or .csv, or a picture")
+
+
+def _rows_of_numbers(path: Path) -> Array:
+    """The numbers in a CSV file; a first line of which no cell is a number is a header."""
+    with path.open(encoding="utf-8-sig") as file:
+        header = not any(map(_is_number, file.readline().split(",")))
+    return np.loadtxt(path, np.float32, delimiter=",", ndmin=2, skiprows=int(header),
+                      encoding="utf-8-sig")  # fmt: skip
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return bool(np.isfinite(float(text)))
+    except ValueError:
+        return False
+
+
+def _picture(path: Path, shape: tuple[int, ...]) -> Array:
+    """A picture as a run on an image folder had them: [C, H, W] in [0, 1]."""
+    if len(shape) != 3 or shape[0] not in (1, 3):
+        raise DataError(f"{path}: the run's examples are no pictures but of shape {shape}")
+    size = shape[1] if shape[1] == shape[2] else None
+    return read_image(path, size, grayscale=shape[0] == 1)
 
 
 def _member(path: Path, arrays: dict[str, Array]) -> Array:

@@ -6,7 +6,7 @@ import click
 
 from lamina.cli.building import make_model
 from lamina.cli.errors import ConfigError, configuring
-from lamina.cli.layers import DEFAULTS, flatten, parse_overrides
+from lamina.cli.layers import DEFAULTS, flatten, options_of, parse_overrides
 from lamina.cli.options import completed, output_options, set_option
 from lamina.cli.output import emit_json, emit_table
 from lamina.core.types import Shape
@@ -36,7 +36,11 @@ def summary(
         return
     settings = {**DEFAULTS, **flatten({"model": model}), **parse_overrides(overrides)}
     made = make_model(settings)
-    shape = models.input_shape(model) if input_shape is None else _shape(input_shape)
+    shape = (
+        models.input_shape(model, **options_of(settings, "model"))
+        if input_shape is None
+        else _shape(input_shape)
+    )
     with configuring(f"model {model} with input {shape}"):
         found = made.summary(shape)
     if as_json:

@@ -11,6 +11,7 @@ import click
 from lamina.cli.building import (
     OPTIMISERS,
     SCHEDULES,
+    check_fit,
     fit_data_to_model,
     fit_model_to_data,
     make_callbacks,
@@ -40,20 +41,31 @@ from lamina.train.progress import Style
 CHANGEABLE = ("epochs", "early_stopping", "checkpoint")
 
 
+def _default(key: str) -> str:
+    return f"  [default: {DEFAULTS[key]}]"
+
+
 @click.command()
 @click.argument("model", required=False, **completed(models.names))
 @click.option("--data", metavar="NAME", help="Data to train on; `lamina data` lists them.",
               **completed(data_names))  # fmt: skip
-@click.option("--epochs", type=click.IntRange(min=1), help="Passes over the training data.")
-@click.option("--batch-size", type=click.IntRange(min=1), help="Examples in a step.")
-@click.option("--lr", type=float, help="Learning rate.")
-@click.option("--optimiser", "--optimizer", "optimiser", metavar="NAME", help="sgd, adam, …",
+@click.option("--epochs", type=click.IntRange(min=1),
+              help=f"Passes over the training data.{_default('epochs')}")  # fmt: skip
+@click.option("--batch-size", type=click.IntRange(min=1),
+              help=f"Examples in a step.{_default('batch_size')}")  # fmt: skip
+@click.option("--lr", type=float,
+              help="Learning rate.  [default: the optimiser's own]")  # fmt: skip
+@click.option("--optimiser", "--optimizer", "optimiser", metavar="NAME",
+              help=f"sgd, adam, …{_default('optimiser.name')}",
               **completed(lambda: OPTIMISERS))  # fmt: skip
-@click.option("--schedule", metavar="NAME", help="Of the learning rate: cosine, step, …",
+@click.option("--schedule", metavar="NAME",
+              help="Of the learning rate: cosine, step, …  [default: none]",
               **completed(lambda: SCHEDULES))  # fmt: skip
-@click.option("--loss", metavar="NAME", help="cross_entropy, mse, bce_with_logits, …",
+@click.option("--loss", metavar="NAME",
+              help="mse, l1, …  [default: cross_entropy for classes, else mse]",
               **completed(lambda: LOSSES))  # fmt: skip
-@click.option("--seed", type=click.IntRange(min=0), help="Of initial weights, order and dropout.")
+@click.option("--seed", type=click.IntRange(min=0),
+              help=f"Of initial weights, order and dropout.{_default('seed')}")  # fmt: skip
 @click.option("--config", type=FILE, help="TOML file with the same keys.")
 @click.option("--out", type=FOLDER, help="Folder for the run.  [default: runs/MODEL-DATA]")
 @click.option("--resume", type=EXISTING_FOLDER, help="Run to go on with, exactly.")
@@ -72,7 +84,7 @@ def train(
     """Train MODEL, and measure it on the test data.
 
     Settings come from defaults, then the TOML file, then options, then --set; later ones win.
-    `lamina summary` lists the models.
+    `lamina summary` lists the models with their options, `lamina data` the data with theirs.
     """
     if out and resume:
         raise ConfigError("--out and --resume exclude each other: a resumed run keeps its folder")
@@ -80,6 +92,7 @@ def train(
     splits = make_data(settings)
     settings = fit_model_to_data(settings, splits)
     trainer = make_trainer(settings, make_model(settings), splits)
+    check_fit(settings, trainer, splits)
     run = RunFolder(resume or out or _default_folder(settings))
     callbacks = make_callbacks(settings, run.log, run.checkpoints)
     _start(run, trainer, settings, splits, resuming=resume is not None)
@@ -106,8 +119,9 @@ def _settings(
     }
     for key, value in new.items():
         if own and own.get(key) != value and key.partition(".")[0] not in CHANGEABLE:
+            was = f"was {own[key]!r}" if key in own else "was left at its default"
             raise ConfigError(
-                f"--resume: {key} was {own.get(key)!r} and cannot become {value!r}, or the run "
+                f"--resume: {key} {was} and cannot become {value!r}, or the run "
                 f"would not go on as it was; only {', '.join(CHANGEABLE)} may change"
             )
     return {**DEFAULTS, **own, **new}
@@ -176,6 +190,7 @@ def _default_folder(settings: Settings) -> Path:
 def _report(record: dict[str, Any]) -> None:
     if record["test"]:
         click.echo(f"test: {measures(record['test'])}")
-    click.echo(f"{record['status']} after {record['epochs']} epochs, in {record['run']}")
+    epochs = "1 epoch" if record["epochs"] == 1 else f"{record['epochs']} epochs"
+    click.echo(f"{record['status']} after {epochs}, in {record['run']}")
     if record["status"] == "interrupted":
         click.echo(f"go on with: lamina train --resume {record['run']}")

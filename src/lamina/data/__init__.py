@@ -19,11 +19,14 @@ from lamina.data.generators import xor as xor
 from lamina.data.idx import fashion_mnist as fashion_mnist
 from lamina.data.idx import mnist as mnist
 from lamina.data.idx import read_idx as read_idx
+from lamina.data.image_folder import IMAGE_SUFFIXES as IMAGE_SUFFIXES
 from lamina.data.image_folder import image_folder as image_folder
+from lamina.data.image_folder import read_image as read_image
 from lamina.data.images import fit_images as fit_images
 from lamina.data.loader import DataLoader as DataLoader
 from lamina.data.npz import npz as npz
 from lamina.data.npz import read_npz as read_npz
+from lamina.data.registry import REQUIRED as REQUIRED
 from lamina.data.registry import load as load
 from lamina.data.registry import names as names
 from lamina.data.splitting import Splits as Splits

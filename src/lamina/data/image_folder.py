@@ -14,7 +14,7 @@ from lamina.core.types import Array
 from lamina.data.dataset import Dataset
 from lamina.data.reading import PathLike, malformed, unreadable
 
-SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+IMAGE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 EIGHT_BIT = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV"}
 
 
@@ -39,6 +39,15 @@ def image_folder(path: PathLike, size: int | None = None, grayscale: bool = Fals
     return Dataset(images, labels, classes, name=str(path))
 
 
+def read_image(path: PathLike, size: int | None = None, grayscale: bool = False) -> Array:
+    """One image, float32 ``[C, H, W]`` in [0, 1], as `image_folder` reads them.
+
+    Raises `DataError` that names the file if it is not an image, truncated, or has more than 8 bits
+    a channel.
+    """
+    return _read(Path(path), size, grayscale).astype(np.float32) / np.float32(255)
+
+
 def _listing(root: Path) -> tuple[tuple[str, ...], list[tuple[Path, int]]]:
     """The class names, and every image file with its label."""
     try:
@@ -48,7 +57,7 @@ def _listing(root: Path) -> tuple[tuple[str, ...], list[tuple[Path, int]]]:
             (file, label)
             for label, folder in enumerate(folders)
             for file in sorted(folder.rglob("*"))
-            if file.suffix.lower() in SUFFIXES and file.is_file()
+            if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()
         ]
     except OSError as error:
         raise unreadable(root, error) from error

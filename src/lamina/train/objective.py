@@ -26,7 +26,8 @@ def _shaped(loss: Loss) -> Loss:
         if targets.numel() != outputs.numel() or targets.shape[:1] != outputs.shape[:1]:
             raise ShapeError(
                 f"loss: expected one target for each output, got outputs {outputs.shape} and "
-                f"targets {targets.shape}"
+                f"targets {targets.shape}; give the model as many outputs as there are targets, "
+                "or, if they are class labels, use cross_entropy"
             )
         return loss(outputs, targets.reshape(outputs.shape).to(outputs.dtype))
 

@@ -26,8 +26,11 @@ class MLP(Sequential):
     """
 
     def __init__(self, sizes: Sequence[int], activation: Activation = "relu") -> None:
-        if len(sizes) < 2:
-            raise ArgumentError(f"MLP: sizes are at least inputs and outputs, got {sizes!r}")
+        if isinstance(sizes, str | int) or len(sizes) < 2:
+            raise ArgumentError(
+                "MLP: sizes must list the numbers of inputs, of hidden units and of outputs, such "
+                f"as [4, 8, 3], got {sizes!r}"
+            )
         layers: dict[str, Module] = {"flatten": Flatten()}
         for number, (inputs, outputs) in enumerate(pairwise(sizes), start=1):
             if number > 1:
@@ -39,7 +42,7 @@ class MLP(Sequential):
         return Sequential(dict(named))
 
 
-@register("mlp", input_shape=(64,))
+@register("mlp", input_shape=lambda sizes, activation: (sizes[0],))
 def mlp(sizes: Sequence[int] = (64, 32, 10), activation: Activation = "relu") -> MLP:
     """Return an `MLP`; by default for the 8×8 digits."""
     return MLP(sizes, activation)

@@ -17,16 +17,16 @@ Build = TypeVar("Build", bound=Callable[..., Module])
 
 @dataclass(frozen=True)
 class Entry:
-    """How to build a model, and the shape of a sample that it takes with its default options."""
+    """How to build a model, and the shape of a sample that it takes, or that shape by options."""
 
     build: Callable[..., Module]
-    input_shape: Shape
+    input_shape: Shape | Callable[..., Shape]
 
 
 _MODELS: dict[str, Entry] = {}
 
 
-def register(name: str, input_shape: Shape) -> Callable[[Build], Build]:
+def register(name: str, input_shape: Shape | Callable[..., Shape]) -> Callable[[Build], Build]:
     """Make a function that builds a model known under ``name``."""
 
     def decorate(build: Build) -> Build:
@@ -45,9 +45,14 @@ def names() -> list[str]:
     return sorted(_MODELS)
 
 
-def input_shape(name: str) -> Shape:
-    """Return the shape of a sample, without batch axis, for the model's default options."""
-    return _entry(name).input_shape
+def input_shape(name: str, **chosen: Any) -> Shape:
+    """Return the shape of a sample, without batch axis, that the model takes with these options.
+
+    >>> input_shape("lenet"), input_shape("mlp", sizes=(4, 8, 3))
+    ((1, 32, 32), (4,))
+    """
+    shape = _entry(name).input_shape
+    return shape(**{**options(name), **chosen}) if callable(shape) else shape
 
 
 def options(name: str) -> dict[str, Any]:
