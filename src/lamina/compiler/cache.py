@@ -175,11 +175,7 @@ def _read(file: BinaryIO, key: bytes | str) -> bytes | None:
     status = os.fstat(file.fileno())
     if _distrust(status, file.name) or not stat.S_ISREG(status.st_mode):
         return None
-    header = file.read(HEADER)
-    length = status.st_size - HEADER
-    if length < 0 or not header.startswith(MAGIC + length.to_bytes(8, "little")):
-        return None
-    content = file.read(length)
+    header, content = file.read(HEADER), file.read()
     return content if header == _header(key, content) else None
 
 
