@@ -10,6 +10,7 @@ from lamina.core.errors import ArgumentError, ShapeError
 from lamina.core.philox import fold_in, make_key, permutation
 from lamina.data import DataLoader, Dataset, as_batches
 from lamina.data.transforms import random_shift
+from lamina.random import use_keys
 
 KEY = make_key(21)
 
@@ -139,14 +140,21 @@ def test_a_position_that_is_not_there(change):
     ("arguments", "message"),
     [
         ({"batch_size": 0}, "batch_size must be 1 or more, got 0"),
-        ({"batch_size": 2, "shuffle": True}, "need a key"),
-        ({"batch_size": 2, "transform": jitter}, "need a key"),
         ({"batch_size": 9, "drop_last": True}, "6 examples make no batch of 9"),
     ],
 )
 def test_wrong_arguments(arguments, message):
     with pytest.raises(ArgumentError, match=message):
         DataLoader(numbers(6), **arguments)
+
+
+@pytest.mark.parametrize("option", [{"shuffle": True}, {"transform": jitter}])
+def test_a_key_of_the_current_stream_where_none_is_given(option):
+    with use_keys(KEY):
+        one, other = (epochs(DataLoader(numbers(64), 64, **option), 2) for _ in range(2))
+    with use_keys(KEY):
+        again = epochs(DataLoader(numbers(64), 64, **option), 2)
+    assert one == again != other
 
 
 def test_wrong_data():

@@ -12,6 +12,7 @@ from lamina.core.philox import Words, fold_in, permutation
 from lamina.core.types import Array
 from lamina.data.dataset import Dataset
 from lamina.data.transforms import Transform
+from lamina.random import key_stream
 
 Batch: TypeAlias = tuple[Array, Array]
 
@@ -21,15 +22,17 @@ class DataLoader:
 
     With `shuffle`, epoch ``e`` goes through the examples in the order
     ``permutation(fold_in(key, e), N)``. A `transform` gets the key
-    ``fold_in(fold_in(key, e), batch)``. So a batch depends on key, epoch and position alone.
+    ``fold_in(fold_in(key, e), batch)``. So a batch depends on key, epoch and position alone. Where a
+    key is needed and none is given, it is the next one of the current `KeyStream`, which
+    `lamina.manual_seed` starts.
 
     One iteration yields the rest of the current epoch. `epoch` and `batch` are the position of the
     next batch, counted before each is handed out: saved with `state_dict` between two batches and
     restored with `load_state_dict`, iteration goes on with the very next one. After the last batch
     of an epoch, the position moves to the next epoch when the iteration ends.
 
-    Raises `ArgumentError` for a batch size below one, no examples, `drop_last` that leaves none, or
-    `shuffle` or `transform` without a key; `ShapeError` for a pair of different lengths.
+    Raises `ArgumentError` for a batch size below one, no examples, or `drop_last` that leaves none;
+    `ShapeError` for a pair of different lengths.
 
     >>> loader = DataLoader((np.arange(5), np.arange(5)), batch_size=2)
     >>> [inputs.tolist() for inputs, targets in loader]
@@ -50,6 +53,8 @@ class DataLoader:
         self.inputs, self.targets = _arrays(data)
         self.batch_size = batch_size
         self.shuffle = shuffle
+        if key is None and (shuffle or transform is not None):
+            key = key_stream().next().numpy()
         self.key = None if key is None else np.asarray(key)
         self.drop_last = drop_last
         self.transform = transform
@@ -116,11 +121,6 @@ class DataLoader:
             raise ArgumentError(
                 f"DataLoader: {len(self.inputs)} examples make no batch of {self.batch_size} with "
                 f"drop_last={self.drop_last}; give more examples or a smaller batch"
-            )
-        if self.key is None and (self.shuffle or self.transform is not None):
-            raise ArgumentError(
-                "DataLoader: shuffle and transform need a key, got None; "
-                "pass key=lamina.random.key(seed)"
             )
 
 
