@@ -1,0 +1,127 @@
+"""exp and what is built on it: expm1, logistic, tanh, sinh, cosh.
+
+x = k log 2 + r with |r| ≤ log 2 / 2, and eˣ = 2ᵏ (1 + r + r² P(r)) (Muller, *Elementary
+Functions*, ch. 11). Arguments beyond the range are clamped, and overflow by the last product.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lamina.compiler.elementary.coefficients import EXP, LOG2, LOG2_E, SINH, TANH
+from lamina.compiler.elementary.floats import (
+    clamp,
+    format_of,
+    nearest_integer,
+    power_of_two,
+    scale,
+    with_sign,
+)
+from lamina.compiler.elementary.term import Term, fma, polynomial, select
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """eˣ = 2^exponent (1 + rest + square): r without its last bits, and those with r² P(r)."""
+
+    exponent: Term
+    rest: Term
+    square: Term
+
+    def mantissa(self) -> Term:
+        """Return 1 + rest + square."""
+        return (self.square + self.rest) + 1.0
+
+    def small(self) -> Term:
+        """Return eˣ where 2^exponent is a normal number."""
+        return self.mantissa() * power_of_two(self.exponent, self.rest.dtype)
+
+
+def reduce(x: Term, low: Term | None = None) -> Reduced:
+    """Reduce x (+ low, a correction below its last bit) for an x in exp's range."""
+    bits = format_of(x.dtype).bits
+    k, exponent = nearest_integer(x, LOG2_E[bits][0])
+    rest = fma(-k, LOG2[bits][0], x)  # exact
+    low = k * -LOG2[bits][1] if low is None else fma(k, -LOG2[bits][1], low)
+    r = rest + low
+    return Reduced(exponent, rest, fma(polynomial(r, EXP[bits]), r * r, low))
+
+
+def exp(x: Term) -> Term:
+    """eˣ."""
+    return exp_scaled(x, 0)
+
+
+def exp_scaled(x: Term, shift: int, low: Term | None = None) -> Term:
+    """Return 2^shift · e^(x + low), which overflows only if the result does."""
+    form = format_of(x.dtype)
+    # e^bottom is below half the smallest subnormal number, e^top above the greatest number.
+    top = 0.6932 * (form.bias + 3)
+    bottom = -0.6932 * (form.bias + form.fraction + 3)
+    reduced = reduce(clamp(x, bottom, top), low)
+    exponent = reduced.exponent + shift if shift else reduced.exponent
+    return scale(reduced.mantissa(), exponent)
+
+
+def expm1(x: Term) -> Term:
+    """2ᵏ (r + r² P(r)) + (2ᵏ - 1), computed at half its size since 2ᵏ may overflow."""
+    form = format_of(x.dtype)
+    reduced = reduce(clamp(x, -0.7 * (form.fraction + 3), 0.6932 * (form.bias + 1.2)))
+    half = power_of_two(reduced.exponent - 1, x.dtype)
+    value = 2.0 * fma(half, reduced.square, fma(half, reduced.rest, half - 0.5))
+    return select(abs(x) < 2.0 ** -(form.fraction + 2), x, value)
+
+
+def logistic(x: Term) -> Term:
+    """1 / (1 + e^-|x|) for x ≥ 0 and e^-|x| / (1 + e^-|x|) below: neither can overflow.
+
+    The quotient is corrected by its remainder and by what the denominator lost in rounding.
+    """
+    small = exp(-abs(x))
+    numerator = select(x < 0.0, small, 1.0)
+    denominator = 1.0 + small
+    lost = small - (denominator - 1.0)
+    inverse = 1.0 / denominator
+    value = numerator * inverse
+    remainder = fma(-value, lost, fma(-value, denominator, numerator))
+    return fma(remainder, inverse, value)
+
+
+def tanh(x: Term) -> Term:
+    """x + x³ P(x²) near zero, 1 - 2 / (e^2|x| + 1) beyond."""
+    form = format_of(x.dtype)
+    size = abs(x)
+    twice = clamp(size + size, 0.0, 0.7 * (form.fraction + 3))
+    far = 1.0 - 2.0 / (reduce(twice).small() + 1.0)
+    return select(size < 0.625, odd(x, TANH[form.bits]), with_sign(far, x))
+
+
+def sinh(x: Term) -> Term:
+    """x + x³ P(x²) near zero, (e^|x| - e^-|x|) / 2 beyond."""
+    size = abs(x)
+    half = exp_scaled(size, -1)
+    far = half - 0.25 / half
+    return select(size < 1.0, odd(x, SINH[format_of(x.dtype).bits]), with_sign(far, x))
+
+
+def cosh(x: Term) -> Term:
+    """(e^|x| + e^-|x|) / 2."""
+    half = exp_scaled(abs(x), -1)
+    return half + 0.25 / half
+
+
+def odd(x: Term, coefficients: tuple[float, ...]) -> Term:
+    """Return x + x³ P(x²)."""
+    square = x * x
+    value = fma(polynomial(square, coefficients) * square, x, x)
+    return select(x.equals(0.0), x, value)
+
+
+RULES = {
+    "exp": exp,
+    "expm1": expm1,
+    "logistic": logistic,
+    "tanh": tanh,
+    "sinh": sinh,
+    "cosh": cosh,
+}
