@@ -59,7 +59,7 @@ def test_layering_contracts_hold() -> None:
     ("module", "statement", "contract"),
     [
         ("core/planted.py", "import lamina.ops", "Layers import downwards"),
-        ("core/planted.py", "import llvmlite.ir", "llvmlite only in compiler"),
+        ("core/planted.py", "import llvmlite.ir", "llvmlite only in compiler.llvm"),
         ("core/planted.py", "def f():\n    import torch", "Test references nowhere"),
     ],
 )
@@ -71,7 +71,7 @@ def test_a_planted_import_breaks_its_contract(
     shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "src" / "lamina" / module).write_text(statement + "\n", encoding="utf-8")
     result = lint_imports(tmp_path)
-    broken = [line for line in result.stdout.splitlines() if line.endswith("BROKEN")]
+    broken = [line for line in result.stdout.splitlines() if " BROKEN" in line]
     assert result.returncode == 1
     assert len(broken) == 1
     assert broken[0].startswith(contract)

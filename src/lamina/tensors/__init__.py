@@ -10,6 +10,7 @@ from lamina.tensors.application import (
     pointwise,
     promoted,
 )
+from lamina.tensors.compiling import Compiled, compile
 from lamina.tensors.creation import (
     arange,
     eye,
@@ -139,6 +140,8 @@ from lamina.tensors.transforms import (
 )
 
 __all__ = [
+    "Compiled",
+    "compile",
     "Extremum",
     "Intermediates",
     "Tensor",

@@ -1,0 +1,1 @@
+"""From a program to native code: graph passes, loops, and LLVM."""

@@ -1,0 +1,97 @@
+"""The slow interpreter of the loop language: the oracle for the native code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from lamina.compiler.expression_numpy import evaluate
+from lamina.compiler.ir import (
+    Accumulate,
+    Affine,
+    Assign,
+    Expression,
+    For,
+    Kernel,
+    Load,
+    Local,
+    Op,
+    Statement,
+    Store,
+)
+from lamina.core.errors import GraphError
+from lamina.core.types import Array
+
+
+def interpret(kernel: Kernel, arrays: Sequence[Array]) -> None:
+    """Run a kernel on flat arrays, one for each of its buffers; the first is written.
+
+    Raises `GraphError` where the kernel leaves a buffer.
+    """
+    memory = {b.name: a for b, a in zip(kernel.buffers, arrays, strict=True)}
+    with np.errstate(all="ignore"):
+        _Run(memory).statements(kernel.body)
+
+
+@dataclass
+class _Run:
+    memory: Mapping[str, Array]
+    loops: dict[str, int] = field(default_factory=dict)
+    locals: dict[str, Any] = field(default_factory=dict)
+
+    def statements(self, body: Sequence[Statement]) -> None:
+        for statement in body:
+            if isinstance(statement, For):
+                self.loop(statement)
+            elif isinstance(statement, Store):
+                place = self.place(statement.buffer.name, statement)
+                self.memory[statement.buffer.name][place] = self.value(statement.value)
+            elif isinstance(statement, Accumulate):
+                place = self.place(statement.buffer.name, statement)
+                self.memory[statement.buffer.name][place] += self.value(statement.value)
+            elif isinstance(statement, Assign):
+                self.locals[statement.local.name] = self.value(statement.value)
+            elif self.value(statement.condition):
+                self.statements(statement.body)
+
+    def loop(self, statement: For) -> None:
+        start = max(-(-self.affine(x.affine) // x.divisor) for x in statement.starts)
+        stop = min(self.affine(x.affine) // x.divisor for x in statement.stops)
+        for index in range(start, stop):
+            self.loops[statement.loop] = index
+            self.statements(statement.body)
+
+    def affine(self, affine: Affine) -> int:
+        return affine.constant + sum(c * self.loops[n] for n, c in affine.terms)
+
+    def place(self, name: str, at: Load | Store | Accumulate) -> int:
+        """Return the flat position of an element, checked against the buffer's bounds."""
+        indices = [int(self.value(i)) for i in at.indices]
+        for index, length in zip(indices, at.buffer.shape, strict=True):
+            if not 0 <= index < length:
+                raise GraphError(f"kernel leaves {name}: {indices} in {at.buffer.shape}")
+        return sum(i * s for i, s in zip(indices, at.buffer.strides, strict=True))
+
+    def value(self, expression: Expression) -> Any:
+        if isinstance(expression, Affine):
+            return np.int64(self.affine(expression))
+        if isinstance(expression, Local):
+            return self.locals[expression.name]
+        if isinstance(expression, Load):
+            return self.memory[expression.buffer.name][
+                self.place(expression.buffer.name, expression)
+            ]
+        if isinstance(expression, Op):
+            return self.operation(expression)
+        return expression.dtype.type(expression.value)
+
+    def operation(self, op: Op) -> Any:
+        if op.name == "select":
+            condition, a, b = op.arguments
+            return self.value(a) if self.value(condition) else self.value(b)
+        values = {f"a{n}": np.asarray(self.value(a)) for n, a in enumerate(op.arguments)}
+        names = tuple(Local(f"a{n}", a.dtype) for n, a in enumerate(op.arguments))
+        return evaluate(Op(op.name, names, op.dtype), values)[()]

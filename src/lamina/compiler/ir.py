@@ -1,0 +1,221 @@
+"""The loop language: how a program is computed, in loops over elements of buffers.
+
+The tensor graph says *what*; this says *how*. Everything is frozen and printable
+(`lamina.compiler.listing`), and `lamina.compiler.interpreter` runs it slowly, as the oracle
+for the native code.
+
+An expression has a dtype. Index arithmetic is in int64. The machine operations of `Op` are
+those that a processor has:
+
+- numbers: add, sum (an addition whose order among others is free), subtract, multiply, divide,
+  negative, fma (a·b + c rounded once), sqrt, abs, floor, ceil, round (to even), copysign;
+  integers divide towards zero (divide, rem);
+- comparisons (less, less_equal, equal, not_equal), bool result, false for NaN (not_equal: true);
+- bits (integers and bools): and, or, xor, not, shift_left, shift_right (zeros come in);
+- select (condition, a, b), convert (to ``dtype``, floats towards zero), bitcast (same width).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lamina.core.types import DType, Shape, bool_, int64
+
+COMPARISONS = frozenset({"less", "less_equal", "equal", "not_equal"})
+OPERATIONS = COMPARISONS | {
+    "add",
+    "sum",
+    "subtract",
+    "multiply",
+    "divide",
+    "rem",
+    "negative",
+    "fma",
+    "sqrt",
+    "abs",
+    "floor",
+    "ceil",
+    "round",
+    "copysign",
+    "and",
+    "or",
+    "xor",
+    "not",
+    "shift_left",
+    "shift_right",
+    "select",
+    "convert",
+    "bitcast",
+}
+
+# Expressions ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A constant."""
+
+    value: float | int | bool
+    dtype: DType
+
+
+@dataclass(frozen=True, slots=True)
+class Affine:
+    """``constant + Σ coefficient · loop``, an int64."""
+
+    constant: int
+    terms: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def dtype(self) -> DType:
+        """Always int64."""
+        return int64
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """A scalar variable of the kernel."""
+
+    name: str
+    dtype: DType
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """An element of a buffer."""
+
+    buffer: Buffer
+    indices: tuple[Expression, ...]
+
+    @property
+    def dtype(self) -> DType:
+        """The buffer's."""
+        return self.buffer.dtype
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """A machine operation on expressions of one dtype (select: after its condition)."""
+
+    name: str
+    arguments: tuple[Expression, ...]
+    dtype: DType
+
+
+Expression = Number | Affine | Local | Load | Op
+
+# Statements ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """An array in memory: elements of one dtype, axes with strides counted in elements."""
+
+    name: str
+    shape: Shape
+    dtype: DType
+    strides: Shape
+
+    @property
+    def span(self) -> int:
+        """How many elements of memory the buffer reaches over."""
+        if 0 in self.shape:
+            return 0
+        return 1 + sum((n - 1) * s for n, s in zip(self.shape, self.strides, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """``affine / divisor``, rounded up at the start of a loop and down at its end."""
+
+    affine: Affine
+    divisor: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class For:
+    """``body`` for loop = max(starts) … min(stops) - 1.
+
+    With ``lanes``, the iterations (that many at most, counted from 0) are independent of one
+    another but for what they `Accumulate`, and run at once in the lanes of vectors.
+    """
+
+    loop: str
+    starts: tuple[Limit, ...]
+    stops: tuple[Limit, ...]
+    body: tuple[Statement, ...]
+    lanes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """``buffer[indices] = value``."""
+
+    buffer: Buffer
+    indices: tuple[Expression, ...]
+    value: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Accumulate:
+    """``buffer[indices] += value``, in any order."""
+
+    buffer: Buffer
+    indices: tuple[Expression, ...]
+    value: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """``local = value``; the first assignment in a kernel makes the variable."""
+
+    local: Local
+    value: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class If:
+    """``body`` where the condition holds."""
+
+    condition: Expression
+    body: tuple[Statement, ...]
+
+
+Statement = For | Store | Accumulate | Assign | If
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A loop nest over buffers: the written one first, then those it reads.
+
+    Buffers are distinct memory.
+    """
+
+    name: str
+    buffers: tuple[Buffer, ...]
+    body: tuple[Statement, ...]
+
+
+# Building ------------------------------------------------------------------------------------
+
+
+def op(name: str, *arguments: Expression, dtype: DType | None = None) -> Op:
+    """Return an operation whose dtype follows from its arguments unless it is given."""
+    if dtype is None:
+        dtype = bool_ if name in COMPARISONS else arguments[-1].dtype
+    return Op(name, arguments, dtype)
+
+
+def affine(constant: int = 0, **terms: int) -> Affine:
+    """Return ``constant + Σ coefficient · loop`` from keyword arguments."""
+    return Affine(constant, tuple((n, c) for n, c in terms.items() if c))
+
+
+def contiguous(name: str, shape: Shape, dtype: DType) -> Buffer:
+    """Return a buffer whose last axis runs fastest."""
+    strides: list[int] = []
+    step = 1
+    for length in reversed(shape):
+        strides.append(step)
+        step *= length
+    return Buffer(name, shape, dtype, tuple(reversed(strides)))

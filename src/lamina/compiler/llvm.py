@@ -1,0 +1,473 @@
+"""Native code: kernels written as LLVM IR and compiled. The only file that imports llvmlite."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from functools import cache
+from hashlib import sha256
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+import llvmlite.binding as binding
+from llvmlite import ir as L
+
+from lamina.compiler import machines
+from lamina.compiler.ir import (
+    COMPARISONS,
+    Accumulate,
+    Affine,
+    Assign,
+    Buffer,
+    Expression,
+    For,
+    If,
+    Kernel,
+    Limit,
+    Load,
+    Local,
+    Number,
+    Op,
+    Statement,
+    Store,
+)
+from lamina.compiler.machines import Machine
+from lamina.core.types import DType
+
+I1, I8, I32, I64 = (L.IntType(n) for n in (1, 8, 32, 64))
+POINTER = L.PointerType()
+
+
+def llvm_type(dtype: DType) -> L.Type:
+    """Return the type of a value of ``dtype`` in registers (bools are one bit)."""
+    if dtype.kind == "f":
+        return L.FloatType() if dtype.itemsize == 4 else L.DoubleType()
+    return I1 if dtype.kind == "b" else L.IntType(8 * dtype.itemsize)
+
+
+def _suffix(kind: L.Type) -> str:
+    """Return a vector type as intrinsics' names have it."""
+    element = kind.element
+    letter = "i" if isinstance(element, L.IntType) else "f"
+    width = element.width if letter == "i" else 32 if element == L.FloatType() else 64
+    return f"v{kind.count}{letter}{width}"
+
+
+class KernelWriter:
+    """Writes one kernel as an LLVM function over pointers to its buffers."""
+
+    def __init__(self, module: L.Module, kernel: Kernel) -> None:
+        kind = L.FunctionType(L.VoidType(), [POINTER] * len(kernel.buffers))
+        self.module = module
+        self.function = L.Function(module, kind, kernel.name)
+        self.pointers: dict[str, L.Argument] = {}
+        for argument, buffer in zip(self.function.args, kernel.buffers, strict=True):
+            argument.add_attribute("noalias")
+            argument.name = buffer.name
+            self.pointers[buffer.name] = argument
+        entry = self.function.append_basic_block("entry")
+        self.entry = L.IRBuilder(entry)
+        self.b = L.IRBuilder(self.function.append_basic_block("body"))
+        self.loops: dict[str, L.Value] = {}
+        self.lane = ""
+        self.lanes = 0
+        self.mask: L.Value | None = None
+        self.locals: dict[str, L.Value] = {}
+        self.statements(kernel.body)
+        self.b.ret_void()
+        self.entry.branch(self.function.blocks[1])
+
+    # Statements ------------------------------------------------------------------------
+
+    def statements(self, body: Sequence[Statement]) -> None:
+        for statement in body:
+            if isinstance(statement, For):
+                (self.vector_loop if statement.lanes else self.loop)(statement)
+            elif isinstance(statement, Store):
+                self.store(statement)
+            elif isinstance(statement, Accumulate):
+                self.accumulate(statement)
+            elif isinstance(statement, Assign):
+                value = self.spread(self.value(statement.value))
+                self.b.store(value, self.variable(statement.local))
+            else:
+                self.branch(statement)
+
+    def loop(self, statement: For) -> None:
+        start = self.limit(statement.starts, rounds_up=True)
+        stop = self.limit(statement.stops, rounds_up=False)
+        before = self.b.block
+        head = self.function.append_basic_block(f"{statement.loop}.head")
+        body = self.function.append_basic_block(f"{statement.loop}.body")
+        done = self.function.append_basic_block(f"{statement.loop}.done")
+        self.b.branch(head)
+        self.b.position_at_end(head)
+        index = self.b.phi(I64, statement.loop)
+        index.add_incoming(start, before)
+        self.b.cbranch(self.b.icmp_signed("<", index, stop), body, done)
+        self.b.position_at_end(body)
+        self.loops[statement.loop] = index
+        self.statements(statement.body)
+        index.add_incoming(self.b.add(index, I64(1), flags=["nsw"]), self.b.block)
+        self.b.branch(head)
+        self.b.position_at_end(done)
+
+    def limit(self, limits: Sequence[Limit], rounds_up: bool) -> L.Value:
+        """Return the greatest start, or the least stop."""
+        values = [self._limit(limit, rounds_up) for limit in limits]
+        result = values[0]
+        for value in values[1:]:
+            closer = self.b.icmp_signed(">" if rounds_up else "<", value, result)
+            result = self.b.select(closer, value, result)
+        return result
+
+    def _limit(self, limit: Limit, rounds_up: bool) -> L.Value:
+        value = self.affine(limit.affine)
+        if limit.divisor == 1:
+            return value
+        d = I64(limit.divisor)
+        if rounds_up:
+            value = self.b.add(value, I64(limit.divisor - 1))
+        rest = self.b.srem(value, d)
+        floor = self.b.sdiv(self.b.sub(value, rest), d)
+        negative = self.b.icmp_signed("<", rest, I64(0))
+        return self.b.select(negative, self.b.sub(floor, I64(1)), floor)
+
+    def vector_loop(self, statement: For) -> None:
+        """Write the body once, for all lanes; lanes beyond the loop's end are masked."""
+        stop = min(limit.affine.constant for limit in statement.stops)
+        self.lane, self.lanes = statement.loop, statement.lanes
+        active = [I1(n < stop) for n in range(self.lanes)]
+        self.mask = L.Constant(L.VectorType(I1, self.lanes), active) if stop < self.lanes else None
+        self.loops[statement.loop] = I64(0)
+        self.statements(statement.body)
+        self.lane, self.lanes, self.mask = "", 0, None
+
+    def spread(self, value: L.Value) -> L.Value:
+        """Return a value for every lane, inside a loop over lanes."""
+        if not self.lanes or isinstance(value.type, L.VectorType):
+            return value
+        kind = L.VectorType(value.type, self.lanes)
+        if isinstance(value, L.Constant):
+            return L.Constant(kind, [value] * self.lanes)
+        first = self.b.insert_element(L.Constant(kind, L.Undefined), value, I32(0))
+        zeros = L.Constant(L.VectorType(I32, self.lanes), [I32(0)] * self.lanes)
+        return self.b.shuffle_vector(first, L.Constant(kind, L.Undefined), zeros)
+
+    def store(self, statement: Store) -> None:
+        value = self.spread(self.value(statement.value))
+        address = self.address(statement.buffer, statement.indices)
+        if self.lanes:
+            self._store_lanes(value, address, statement.buffer.dtype)
+            return
+        if statement.buffer.dtype.kind == "b":
+            value = self.b.zext(value, I8)
+        self.b.store(value, address)
+
+    def _store_lanes(self, value: L.Value, address: L.Value, dtype: DType) -> None:
+        if self.mask is None:
+            self.b.store(value, address, align=dtype.itemsize)
+            return
+        kinds = [value.type, POINTER, I32, self.mask.type]
+        name = f"llvm.masked.store.{_suffix(value.type)}.p0"
+        store = self._intrinsic(name, L.VoidType(), kinds)
+        self.b.call(store, [value, address, I32(dtype.itemsize), self.mask])
+
+    def accumulate(self, statement: Accumulate) -> None:
+        """Add to an element; lanes that share one are summed first."""
+        value = self.spread(self.value(statement.value))
+        address = self.address(statement.buffer, statement.indices)
+        shared = self.lanes and not self._lane_step(statement.buffer, statement.indices)
+        if shared:
+            value = self._lane_sum(value)
+        lanes = self.lanes and not shared
+        old = (
+            self._load_lanes(address, value.type) if lanes else self.b.load(address, typ=value.type)
+        )
+        total = (
+            self._sum([old, value]) if statement.value.dtype.kind == "f" else self.b.add(old, value)
+        )
+        if lanes:
+            self._store_lanes(total, address, statement.buffer.dtype)
+        else:
+            self.b.store(total, address)
+
+    def _lane_sum(self, value: L.Value) -> L.Value:
+        kind = value.type.element
+        zero = kind(0)
+        if self.mask is not None:
+            value = self.b.select(self.mask, value, L.Constant(value.type, [zero] * self.lanes))
+        if isinstance(kind, L.IntType):
+            name = f"llvm.vector.reduce.add.{_suffix(value.type)}"
+            return self.b.call(self._intrinsic(name, kind, [value.type]), [value])
+        name = f"llvm.vector.reduce.fadd.{_suffix(value.type)}"
+        reduce = self._intrinsic(name, kind, [kind, value.type])
+        return self.b.call(reduce, [kind(-0.0), value], fastmath=("reassoc",))
+
+    def _lane_step(self, buffer: Buffer, indices: Sequence[Expression]) -> int:
+        """Return how many elements apart neighbouring lanes are in a buffer."""
+        step = 0
+        for index, stride in zip(indices, buffer.strides, strict=True):
+            if isinstance(index, Affine):
+                step += stride * sum(c for n, c in index.terms if n == self.lane)
+        return step
+
+    def branch(self, statement: If) -> None:
+        with self.b.if_then(self.value(statement.condition)):
+            self.statements(statement.body)
+
+    def variable(self, local: Local) -> L.Value:
+        """Return where a local is kept: one value, or inside a loop over lanes one for each."""
+        name = f"{local.name}.{self.lanes}" if self.lanes else local.name
+        if name not in self.locals:
+            self.locals[name] = self.entry.alloca(self._kind(local.dtype), name=name)
+        return self.locals[name]
+
+    def _kind(self, dtype: DType) -> L.Type:
+        kind = llvm_type(dtype)
+        return L.VectorType(kind, self.lanes) if self.lanes else kind
+
+    # Expressions -----------------------------------------------------------------------
+
+    def value(self, expression: Expression) -> L.Value:
+        if isinstance(expression, Number):
+            return llvm_type(expression.dtype)(expression.value)
+        if isinstance(expression, Affine):
+            return self.affine(expression)
+        if isinstance(expression, Local):
+            return self.b.load(self.variable(expression), typ=self._kind(expression.dtype))
+        if isinstance(expression, Load):
+            return self.load(expression)
+        return self.operation(expression)
+
+    def load(self, expression: Load) -> L.Value:
+        address = self.address(expression.buffer, expression.indices)
+        if self.lanes and self._lane_step(expression.buffer, expression.indices) == 1:
+            return self._load_lanes(address, self._kind(expression.dtype))
+        if expression.dtype.kind == "b":
+            return self.b.trunc(self.b.load(address, typ=I8), I1)
+        return self.b.load(address, typ=llvm_type(expression.dtype))
+
+    def _load_lanes(self, address: L.Value, kind: L.Type) -> L.Value:
+        size = 8 if kind.element in (I64, L.DoubleType()) else 4
+        if self.mask is None:
+            return self.b.load(address, typ=kind, align=size)
+        zeros = L.Constant(kind, [kind.element(0)] * self.lanes)
+        name = f"llvm.masked.load.{_suffix(kind)}.p0"
+        load = self._intrinsic(name, kind, [POINTER, I32, self.mask.type, kind])
+        return self.b.call(load, [address, I32(size), self.mask, zeros])
+
+    def affine(self, affine: Affine) -> L.Value:
+        value: L.Value = I64(affine.constant)
+        for loop, coefficient in affine.terms:
+            term = self.loops[loop]
+            if coefficient != 1:
+                term = self.b.mul(term, I64(coefficient), flags=["nsw"])
+            value = self.b.add(value, term, flags=["nsw"])
+        return value
+
+    def address(self, buffer: Buffer, indices: Sequence[Expression]) -> L.Value:
+        offset: L.Value = I64(0)
+        for index, stride in zip(indices, buffer.strides, strict=True):
+            if stride:
+                step = self.b.mul(self.value(index), I64(stride), flags=["nsw"])
+                offset = self.b.add(offset, step, flags=["nsw"])
+        kind = I8 if buffer.dtype.kind == "b" else llvm_type(buffer.dtype)
+        return self.b.gep(self.pointers[buffer.name], [offset], inbounds=True, source_etype=kind)
+
+    def operation(self, op: Op) -> L.Value:
+        arguments = [self.value(a) for a in op.arguments]
+        if any(isinstance(a.type, L.VectorType) for a in arguments):
+            arguments = [self.spread(a) for a in arguments]
+        source = op.arguments[-1].dtype
+        if op.name in COMPARISONS:
+            return self._compare(op.name, source, arguments)
+        if op.name in ("convert", "bitcast"):
+            return self._convert(op, arguments[0])
+        if op.name == "select":
+            return self.b.select(*arguments)
+        return self._float(op, arguments) if op.dtype.kind == "f" else self._integer(op, arguments)
+
+    def _compare(self, name: str, source: DType, arguments: list[L.Value]) -> L.Value:
+        sign = {"less": "<", "less_equal": "<=", "equal": "==", "not_equal": "!="}[name]
+        if source.kind == "f":
+            ordered = self.b.fcmp_unordered if sign == "!=" else self.b.fcmp_ordered
+            return ordered(sign, *arguments)
+        signed = source.kind == "i"
+        return (self.b.icmp_signed if signed else self.b.icmp_unsigned)(sign, *arguments)
+
+    def _convert(self, op: Op, value: L.Value) -> L.Value:
+        source, target = op.arguments[0].dtype, op.dtype
+        kind = llvm_type(target)
+        if op.name == "bitcast":
+            return self.b.bitcast(value, kind)
+        if source.kind == "f" and target.kind == "f":
+            if source.itemsize == target.itemsize:
+                return value
+            wider = target.itemsize > source.itemsize
+            return (self.b.fpext if wider else self.b.fptrunc)(value, kind)
+        if source.kind == "f":
+            return self._saturated(value, source, target)
+        if target.kind == "f":
+            signed = source.kind == "i"
+            return (self.b.sitofp if signed else self.b.uitofp)(value, kind)
+        return self._resized(value, source, kind)
+
+    def _saturated(self, value: L.Value, source: DType, target: DType) -> L.Value:
+        kind, name = llvm_type(target), "fptosi" if target.kind == "i" else "fptoui"
+        suffix = f"i{kind.width}.{'f32' if source.itemsize == 4 else 'f64'}"
+        intrinsic = self._intrinsic(f"llvm.{name}.sat.{suffix}", kind, [llvm_type(source)])
+        return self.b.call(intrinsic, [value])
+
+    def _resized(self, value: L.Value, source: DType, kind: L.IntType) -> L.Value:
+        if value.type.width == kind.width:
+            return value
+        if value.type.width > kind.width:
+            return self.b.trunc(value, kind)
+        return (self.b.sext if source.kind == "i" else self.b.zext)(value, kind)
+
+    def _float(self, op: Op, arguments: list[L.Value]) -> L.Value:
+        if op.name == "sum":
+            return self._sum(arguments)
+        simple = {"add": "fadd", "subtract": "fsub", "multiply": "fmul", "divide": "fdiv"}
+        if op.name in simple:
+            return getattr(self.b, simple[op.name])(*arguments)
+        if op.name == "negative":
+            return self.b.fneg(arguments[0])
+        names = {"abs": "fabs", "round": "roundeven"}
+        suffix = "f32" if op.dtype.itemsize == 4 else "f64"
+        kind = llvm_type(op.dtype)
+        name = f"llvm.{names.get(op.name, op.name)}.{suffix}"
+        return self.b.call(self._intrinsic(name, kind, [kind] * len(arguments)), arguments)
+
+    def _sum(self, arguments: list[L.Value]) -> L.Value:
+        """Add; the order of the sum is free, and a product may be fused into it."""
+        total, term = arguments
+        if isinstance(term, L.Instruction) and term.opname == "fmul":
+            term.flags = ["contract"]
+        return self.b.fadd(total, term, flags=["reassoc", "contract"])
+
+    def _integer(self, op: Op, arguments: list[L.Value]) -> L.Value:
+        b, signed = self.b, op.dtype.kind == "i"
+        if op.name == "negative":
+            return b.neg(arguments[0])
+        if op.name == "not":
+            return b.not_(arguments[0])
+        if op.name == "abs":
+            (value,) = arguments
+            negative = b.icmp_signed("<", value, value.type(0))
+            return b.select(negative, b.neg(value), value) if signed else value
+        methods = {
+            "add": b.add,
+            "sum": b.add,
+            "subtract": b.sub,
+            "multiply": b.mul,
+            "divide": b.sdiv if signed else b.udiv,
+            "rem": b.srem if signed else b.urem,
+            "and": b.and_,
+            "or": b.or_,
+            "xor": b.xor,
+            "shift_left": b.shl,
+            "shift_right": b.lshr,
+        }
+        return methods[op.name](*arguments)
+
+    def _intrinsic(self, name: str, kind: L.Type, arguments: list[L.Type]) -> L.Function:
+        if name in self.module.globals:
+            return self.module.globals[name]
+        return L.Function(self.module, L.FunctionType(kind, arguments), name)
+
+
+# Modules -------------------------------------------------------------------------------------
+
+
+@cache
+def machine() -> Machine:
+    """Return the instruction set that code is generated for in this process."""
+    return machines.host(binding.get_host_cpu_features())
+
+
+@cache
+def target() -> binding.TargetMachine:
+    """Return LLVM's machine for the instruction set."""
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    triple = binding.Target.from_triple(binding.get_process_triple())
+    chosen = machine()
+    return triple.create_target_machine(
+        cpu=chosen.cpu, features=chosen.features, opt=3, reloc="pic", codemodel="default"
+    )
+
+
+@cache
+def identity() -> tuple[str, ...]:
+    """Return what native code depends on beside its kernels: this writer, LLVM, the machine."""
+    version = ".".join(map(str, binding.llvm_version_info))
+    writer = sha256(Path(__file__).read_bytes()).hexdigest()
+    return writer, version, llvmlite.__version__, machine().cpu, machine().features
+
+
+def write_module(
+    kernels: Sequence[Kernel], which: Sequence[int], calls: Sequence[Sequence[int]]
+) -> str:
+    """Return LLVM IR: every kernel, and ``run(pointers)`` that calls them in order.
+
+    Call number n is of kernel ``which[n]``, with the pointers ``calls[n]`` as its buffers.
+    """
+    module = L.Module("lamina")
+    module.triple = binding.get_process_triple()
+    functions = [KernelWriter(module, kernel).function for kernel in kernels]
+    for function in functions:
+        function.linkage = "internal"
+    run = L.Function(module, L.FunctionType(L.VoidType(), [POINTER]), "run")
+    b = L.IRBuilder(run.append_basic_block("entry"))
+    for number, numbers in zip(which, calls, strict=True):
+        function = functions[number]
+        slots = [b.gep(run.args[0], [I64(n)], source_etype=POINTER) for n in numbers]
+        b.call(function, [b.load(slot, typ=POINTER) for slot in slots])
+    b.ret_void()
+    return str(module)
+
+
+def optimise(text: str) -> binding.ModuleRef:
+    """Return the module after LLVM's own passes."""
+    module = binding.parse_assembly(text)
+    module.verify()
+    options = binding.create_pipeline_tuning_options(speed_level=3)
+    options.loop_vectorization = options.slp_vectorization = True
+    options.loop_unrolling = False  # tiles are unrolled already; more only costs time to compile
+    builder = binding.create_pass_builder(target(), options)
+    builder.getModulePassManager().run(module, builder)
+    return module
+
+
+def object_code(text: str) -> bytes:
+    """Return native object code for LLVM IR."""
+    code: bytes = target().emit_object(optimise(text))
+    return code
+
+
+def assembly(text: str) -> str:
+    """Return native assembly for LLVM IR."""
+    code: str = target().emit_assembly(optimise(text))
+    return code
+
+
+@cache
+def _jit() -> Any:
+    target()
+    return binding.create_lljit_compiler()
+
+
+_names = count()
+
+
+class NativeModule:
+    """Object code loaded into this process, for as long as this object lives."""
+
+    def __init__(self, code: bytes) -> None:
+        library = binding.JITLibraryBuilder().add_object_img(code).add_current_process()
+        self._tracker = library.export_symbol("run").link(_jit(), f"lamina{next(_names)}")
+        self.run = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self._tracker["run"])

@@ -1,0 +1,128 @@
+"""Shorthand for writing loops."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import prod
+
+from lamina.compiler.ir import (
+    Affine,
+    Buffer,
+    Expression,
+    For,
+    Limit,
+    Load,
+    Number,
+    Op,
+    Statement,
+    Store,
+    op,
+)
+from lamina.core.types import DType, Shape, int64
+from lamina.ops.affine import AffineIndex
+
+Body = tuple[Statement, ...]
+
+
+def count(loop: str, extent: int, *body: Statement) -> For:
+    """Return ``for loop in range(extent): body``."""
+    return For(loop, (Limit(Affine(0)),), (Limit(Affine(extent)),), body)
+
+
+def nest(loops: Sequence[str], shape: Shape, *body: Statement) -> Body:
+    """Return loops over a shape, the first outermost."""
+    for loop, extent in zip(reversed(loops), reversed(shape), strict=True):
+        body = (count(loop, extent, *body),)
+    return body
+
+
+def nest_for(out: Buffer, loops: Sequence[str], *body: Statement) -> Body:
+    """Return loops over a buffer's shape, in the order in which its memory runs."""
+    order = sorted(range(len(loops)), key=lambda axis: -out.strides[axis])
+    return nest([loops[a] for a in order], tuple(out.shape[a] for a in order), *body)
+
+
+def names(shape: Sequence[int], stem: str = "i") -> list[str]:
+    """Return a loop name for every axis."""
+    return [f"{stem}{axis}" for axis in range(len(shape))]
+
+
+def at(loops: Sequence[str]) -> tuple[Expression, ...]:
+    """Return the loops as indices."""
+    return tuple(Affine(0, ((loop, 1),)) for loop in loops)
+
+
+def place(index: AffineIndex, loops: Sequence[str]) -> Affine:
+    """Return an affine index without division over named loops."""
+    terms = tuple((n, c) for n, c in zip(loops, index.coefficients, strict=True) if c)
+    return Affine(index.constant, terms)
+
+
+def integer(value: int) -> Number:
+    """Return an int64."""
+    return Number(value, int64)
+
+
+def zero(dtype: DType) -> Number:
+    """Return 0 of a dtype."""
+    return Number(dtype.type(0).item(), dtype)
+
+
+def fill(buffer: Buffer, value: Expression) -> Body:
+    """Return loops that store one value everywhere."""
+    whole = together(buffer, ())
+    buffer = whole[0] if whole else buffer
+    loops = names(buffer.shape, "f")
+    return nest_for(buffer, loops, Store(buffer, at(loops), value))
+
+
+def inside(index: Expression, size: int) -> Op:
+    """Return ``0 <= index < size``."""
+    low = op("less_equal", integer(0), index)
+    return op("and", low, op("less", index, integer(size)))
+
+
+def together(out: Buffer, operands: Sequence[Buffer]) -> list[Buffer] | None:
+    """Return out and operands with one axis, if their elements lie in the same order in memory."""
+    size = out.span
+    if size != prod(out.shape):
+        return None
+    flattened = [Buffer(out.name, (size,), out.dtype, (1,))]
+    for x in operands:
+        single = not any(x.strides)
+        if not single and x.strides != out.strides:
+            return None
+        flattened.append(Buffer(x.name, (size,), x.dtype, (0,) if single else (1,)))
+    return flattened
+
+
+def flat(buffer: Buffer) -> Buffer | None:
+    """Return the buffer as one axis, if its elements are evenly spaced in row-major order."""
+    size = 1
+    for n in buffer.shape:
+        size *= n
+    if not any(buffer.strides) or size <= 1:
+        return Buffer(buffer.name, (size,), buffer.dtype, (0,))
+    step = 1
+    for n, stride in zip(reversed(buffer.shape), reversed(buffer.strides), strict=True):
+        if n != 1 and stride != step:
+            return None
+        step *= n
+    return Buffer(buffer.name, (size,), buffer.dtype, (1,))
+
+
+def load(buffer: Buffer, indices: tuple[Expression, ...]) -> Load:
+    """Return an element of a buffer."""
+    return Load(buffer, indices)
+
+
+def moved(index: AffineIndex, places: Mapping[int, Affine]) -> Affine:
+    """Return an index with every loop replaced by where it stands."""
+    constant = index.constant
+    terms: dict[str, int] = {}
+    for n, coefficient in enumerate(index.coefficients):
+        if coefficient:
+            constant += coefficient * places[n].constant
+            for name, c in places[n].terms:
+                terms[name] = terms.get(name, 0) + coefficient * c
+    return Affine(constant, tuple((n, c) for n, c in terms.items() if c))

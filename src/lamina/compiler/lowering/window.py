@@ -1,0 +1,217 @@
+"""Loops for window maxima and the routing to and from the place of the maximum.
+
+All four visit every place of every window. The lanes of vectors run over windows, along an
+output loop in which memory is contiguous (the batch, as a rule), so that choices between places
+are selections lane by lane and nothing branches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import reduce
+
+import numpy as np
+
+from lamina.compiler.ir import (
+    Accumulate,
+    Affine,
+    Assign,
+    Buffer,
+    Expression,
+    For,
+    If,
+    Load,
+    Local,
+    Number,
+    Op,
+    Statement,
+    Store,
+    op,
+)
+from lamina.compiler.lowering.building import Body, count, fill, inside, moved, nest, zero
+from lamina.compiler.machines import Machine
+from lamina.core.types import DType, bool_, int64
+from lamina.ops.window import Window
+
+FOUND, PLACE = Local("found", bool_), Local("place", int64)
+BETTER, HERE = Local("better", bool_), Local("here", bool_)
+TRUE, FALSE = Number(True, bool_), Number(False, bool_)
+Places = dict[int, Affine]
+Visit = Callable[[Places], Body]
+
+
+def lower_maximum(
+    operation: Window, out: Buffer, operands: Sequence[Buffer], machine: Machine
+) -> Body:
+    """Return the loops that keep the greatest element so far."""
+    return _search(operation, out, operands[0], machine, wants_place=False)
+
+
+def lower_argmax(
+    operation: Window, out: Buffer, operands: Sequence[Buffer], machine: Machine
+) -> Body:
+    """Return the loops that keep the place of the greatest element so far."""
+    return _search(operation, out, operands[0], machine, wants_place=True)
+
+
+def _search(operation: Window, out: Buffer, x: Buffer, machine: Machine, wants_place: bool) -> Body:
+    best, value = Local("best", x.dtype), Local("value", x.dtype)
+    windows = _Windows(operation, x, out, machine)
+    result = PLACE if wants_place else best
+    start = (Assign(best, _least(x.dtype)), Assign(FOUND, FALSE), Assign(PLACE, Number(0, int64)))
+
+    def visit(places: Places) -> Body:
+        number = windows.number(places)
+        better = op("or", op("not", FOUND), _greater(value, best))
+        keep: list[Statement] = [
+            Assign(value, Load(x, windows.indices(places))),
+            Assign(BETTER, better),
+            Assign(best, Op("select", (BETTER, value, best), x.dtype)),
+            Assign(FOUND, TRUE),
+        ]
+        if wants_place:
+            keep.append(Assign(PLACE, Op("select", (BETTER, number, PLACE), int64)))
+        return tuple(keep)
+
+    def one(places: Places) -> Body:
+        return (*start, *windows.visit(visit, places), Store(out, windows.target(places), result))
+
+    return windows.nest(one)
+
+
+def _greater(value: Expression, best: Expression) -> Expression:
+    """Return ``value > best``, or that value is the first NaN."""
+    greater = op("less", best, value)
+    if value.dtype.kind != "f":
+        return greater
+    first_nan = op("and", op("not_equal", value, value), op("equal", best, best))
+    return op("or", greater, first_nan)
+
+
+def _least(dtype: DType) -> Number:
+    return Number(float("-inf") if dtype.kind == "f" else int(np.iinfo(dtype).min), dtype)
+
+
+def lower_select(
+    operation: Window, out: Buffer, operands: Sequence[Buffer], machine: Machine
+) -> Body:
+    """Return the loops that read each window's element at its place."""
+    x, chosen = operands
+    windows = _Windows(operation, x, out, machine)
+    value = Local("value", x.dtype)
+
+    def visit(places: Places) -> Body:
+        here = op("equal", PLACE, windows.number(places))
+        element = Load(x, windows.indices(places))
+        return (Assign(HERE, here), Assign(value, Op("select", (HERE, element, value), x.dtype)))
+
+    def one(places: Places) -> Body:
+        start = Assign(PLACE, Load(chosen, windows.target(places)))
+        clear = Assign(value, zero(x.dtype))
+        return (
+            start,
+            clear,
+            *windows.visit(visit, places),
+            Store(out, windows.target(places), value),
+        )
+
+    return windows.nest(one)
+
+
+def lower_spread(
+    operation: Window, out: Buffer, operands: Sequence[Buffer], machine: Machine
+) -> Body:
+    """Return the loops that add each window's element to its place."""
+    g, chosen = operands
+    windows = _Windows(operation, out, g, machine)
+    value = Local("value", g.dtype)
+
+    def visit(places: Places) -> Body:
+        here = op("equal", PLACE, windows.number(places))
+        part = Op("select", (HERE, value, zero(g.dtype)), g.dtype)
+        return (Assign(HERE, here), Accumulate(out, windows.indices(places), part))
+
+    def one(places: Places) -> Body:
+        target = windows.target(places)
+        start = (Assign(PLACE, Load(chosen, target)), Assign(value, Load(g, target)))
+        return (*start, *windows.visit(visit, places))
+
+    return (*fill(out, zero(out.dtype)), *windows.nest(one))
+
+
+class _Windows:
+    """The loops over windows and over the places in one.
+
+    ``x`` is the buffer that windows lie in, ``each`` one with an element for every window.
+    """
+
+    def __init__(self, operation: Window, x: Buffer, each: Buffer, machine: Machine) -> None:
+        self.read, self.extents = operation.read, operation.window.extents
+        self.rank = operation.window.out_rank
+        self.loops = [f"w{n}" for n in range(len(self.extents))]
+        self.width = machine.lanes(each.dtype.itemsize)
+        self.loose = [
+            (axis, size)
+            for axis, size in enumerate(self.read.shape)
+            if not self.read.indices[axis].stays_inside(self.extents, size)
+        ]
+        self.lane = self._lane(x, each)
+
+    def _lane(self, x: Buffer, each: Buffer) -> int:
+        """Return an output loop over contiguous memory whose windows never end at a border."""
+        loose = {
+            n for a, _ in self.loose for n, c in enumerate(self.read.indices[a].coefficients) if c
+        }
+        for n in range(self.rank):
+            pairs = zip(self.read.indices, x.strides, strict=True)
+            step = sum(i.coefficients[n] * s for i, s in pairs)
+            if step == each.strides[n] == 1 and n not in loose and self.extents[n] >= self.width:
+                return n
+        return -1
+
+    def nest(self, one: Visit) -> Body:
+        """Return the loops over all windows around the body for one."""
+        places = {n: Affine(0, ((loop, 1),)) for n, loop in enumerate(self.loops)}
+        outer = [n for n in range(self.rank) if n != self.lane]
+        if self.lane < 0:
+            return self._around(outer, one(places))
+        whole, rest = divmod(self.extents[self.lane], self.width)
+        along = Affine(0, (("block", self.width), ("lane", 1)))
+        lanes = self._lanes(self.width, one({**places, self.lane: along}))
+        body: Body = (count("block", whole, lanes),)
+        if rest:
+            end = Affine(whole * self.width, (("lane", 1),))
+            body = (*body, self._lanes(rest, one({**places, self.lane: end})))
+        return self._around(outer, body)
+
+    def _lanes(self, number: int, body: Body) -> For:
+        loop = count("lane", number, *body)
+        return For(loop.loop, loop.starts, loop.stops, loop.body, self.width)
+
+    def _around(self, loops: list[int], body: Body) -> Body:
+        return nest([self.loops[n] for n in loops], tuple(self.extents[n] for n in loops), *body)
+
+    def visit(self, body: Visit, places: Places) -> Body:
+        """Return the loops over the places of a window, those outside it left out."""
+        inner = body(places)
+        indices = self.indices(places)
+        checks = [inside(indices[axis], size) for axis, size in self.loose]
+        if checks:
+            inner = (If(reduce(lambda a, b: op("and", a, b), checks), inner),)
+        return nest(self.loops[self.rank :], self.extents[self.rank :], *inner)
+
+    def indices(self, places: Places) -> tuple[Expression, ...]:
+        """Return where an element stands in the buffer that windows lie in."""
+        return tuple(moved(i, places) for i in self.read.indices)
+
+    def target(self, places: Places) -> tuple[Expression, ...]:
+        """Return where a window's own element stands."""
+        return tuple(places[n] for n in range(self.rank))
+
+    def number(self, places: Places) -> Affine:
+        """Return the number of a place in its window, in row-major order."""
+        terms, step = [], 1
+        for n in reversed(range(self.rank, len(self.extents))):
+            terms.append((self.loops[n], step))
+            step *= self.extents[n]
+        return Affine(0, tuple(terms))
