@@ -34,11 +34,11 @@ def without_floating_point_warnings() -> Iterator[None]:
         yield
 
 
-def run(function: Scalar, *operands: Array) -> Array:
+def run(function: Scalar, *operands: Array, fused: bool = True) -> Array:
     """Expand a function over operands and evaluate what came out."""
     bindings = Bindings()
     arguments = tuple(Local(f"x{i}", o.dtype) for i, o in enumerate(operands))
-    expression = expand(function, arguments, bindings)
+    expression = expand(function, arguments, bindings, fused)
     values = {f"x{i}": o for i, o in enumerate(operands)}
     result = evaluate_after(bindings.statements, expression, values)
     assert result.dtype == expression.dtype
@@ -107,9 +107,11 @@ def in_ulps(got: Array, exact: Array) -> Array:
     return np.asarray(np.where(comparable, errors, np.where(same, 0, np.inf)), float64)
 
 
-def worst(function: Scalar, dtype: DType, *operands: Array, exact: Array) -> tuple[float, str]:
+def worst(
+    function: Scalar, dtype: DType, *operands: Array, exact: Array, fused: bool = True
+) -> tuple[float, str]:
     """Return the greatest error in ulps and where it is."""
-    got = run(function, *operands)
+    got = run(function, *operands, fused=fused)
     errors = in_ulps(got, exact)
     at = int(np.argmax(errors))
     place = ", ".join(repr(o[at]) for o in operands)
@@ -150,19 +152,21 @@ def test_float32_within_ulps_of_float64(name: str) -> None:
 
 @pytest.mark.parametrize("name", REFERENCES)
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
-def test_within_ulps_of_high_precision(name: str, dtype: DType) -> None:
+@pytest.mark.parametrize("fused", [True, False], ids=["fma", "no-fma"])
+def test_within_ulps_of_high_precision(name: str, dtype: DType, fused: bool) -> None:
     function, *limits, near = REFERENCES[name]
     x = points(dtype, 300, near)
     x = x[np.isfinite(x)]
     x = np.where((x == 0) & (name in {"reciprocal", "rsqrt", "log"}), 1, x).astype(dtype)
     x = x[np.abs(x) < 1e4] if name in {"exp", "expm1", "sinh", "cosh"} else x
     x = x[np.abs(x) < 1e3] if name in {"tanh", "logistic", "softplus", "erf"} else x
-    error, text = worst(SCALARS[name], dtype, x, exact=exactly(function, x))
+    error, text = worst(SCALARS[name], dtype, x, exact=exactly(function, x), fused=fused)
     assert error <= limits[FLOATS.index(dtype)], text
 
 
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
-def test_power_within_an_ulp(dtype: DType) -> None:
+@pytest.mark.parametrize("fused", [True, False], ids=["fma", "no-fma"])
+def test_power_within_an_ulp(dtype: DType, fused: bool) -> None:
     rng = np.random.default_rng(2)
     n = 600
     x = np.concatenate([10 ** rng.uniform(-37, 37, n), rng.uniform(0, 3, n),
@@ -171,7 +175,7 @@ def test_power_within_an_ulp(dtype: DType) -> None:
                         rng.uniform(-1e4, 1e4, n)]).astype(dtype)  # fmt: skip
     exact = exactly(mp.power, x, y)
     assert np.mean(np.isfinite(exact.astype(dtype)) & (exact != 0)) > 0.6
-    error, text = worst(SCALARS["power"], dtype, x, y, exact=exact)
+    error, text = worst(SCALARS["power"], dtype, x, y, exact=exact, fused=fused)
     assert error <= (0.51 if dtype == float32 else 1), text
 
 
@@ -200,9 +204,9 @@ def test_a_wrong_coefficient_is_caught(table: str, monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(tables, bits, wrong)
     with pytest.raises(AssertionError, match=r"ulp at"):
         if table == "LOG_RATIO":
-            test_power_within_an_ulp(dtype)
+            test_power_within_an_ulp(dtype, fused=True)
         else:
-            test_within_ulps_of_high_precision(CAUGHT[table], dtype)
+            test_within_ulps_of_high_precision(CAUGHT[table], dtype, fused=True)
 
 
 def test_coefficients_are_those_that_the_script_computes() -> None:
@@ -223,13 +227,14 @@ UNSIGNED_ZERO = {"relu", "maximum", "minimum", "clamp", "sign"}
 
 @pytest.mark.parametrize("function", PRIMITIVES, ids=lambda f: f.name)
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
-def test_special_values_as_in_numpy(function: Scalar, dtype: DType) -> None:
+@pytest.mark.parametrize("fused", [True, False], ids=["fma", "no-fma"])
+def test_special_values_as_in_numpy(function: Scalar, dtype: DType, fused: bool) -> None:
     numbers = np.array(SPECIAL, dtype)
     if dtype == float64:
         numbers = np.append(numbers, [5e-324, -5e-324, 1e300, -1e308, 1e-300])
     kinds = [np.array([False, True]) if k == "b" else numbers for k in function.kinds]
     operands = [o.ravel().copy() for o in np.meshgrid(*kinds)]
-    got, expected = run(function, *operands), by_numpy(function, *operands)
+    got, expected = run(function, *operands, fused=fused), by_numpy(function, *operands)
     assert got.dtype == expected.dtype
     if got.dtype.kind == "f":
         finite = np.isfinite(expected)

@@ -65,6 +65,9 @@ def apply(name: str, arguments: Sequence[Array], dtype: DType) -> Array:
         return arguments[0].astype(dtype)
     if name == "bitcast":
         return np.ascontiguousarray(arguments[0]).view(dtype).reshape(arguments[0].shape)
+    dtypes = {a.dtype for a in arguments[name == "select" :]}
+    if len(dtypes) > 1:
+        raise GraphError(f"{name} of {', '.join(str(a.dtype) for a in arguments)}: mixed dtypes")
     with np.errstate(all="ignore"):
         return np.asarray(_FUNCTIONS[name](*arguments), dtype)
 
@@ -160,6 +163,7 @@ def _exact_fma(a: float, b: float, c: float, plain: float) -> float:
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "add": np.add,
+    "sum": np.add,
     "subtract": np.subtract,
     "multiply": np.multiply,
     "divide": _divide,

@@ -47,7 +47,7 @@ def _truncated(x: Term, y: Term) -> Term:
         # A rounded quotient can be one too large.
         left = select(left < 0.0, left + multiple, left)
         rest = select(rest < multiple, rest, left)
-    return with_sign(rest, x).convert(x.dtype)
+    return with_sign(rest.convert(x.dtype), x)
 
 
 def _integers(x: Term, y: Term) -> tuple[Term, Term]:

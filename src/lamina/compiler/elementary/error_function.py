@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lamina.compiler.elementary.coefficients import ERF, LOG_ERFC_32, LOG_ERFC_64
 from lamina.compiler.elementary.exponential import reduce
-from lamina.compiler.elementary.floats import clamp, format_of, with_sign
+from lamina.compiler.elementary.floats import at_most, format_of, with_sign
 from lamina.compiler.elementary.term import Term, fma, polynomial, select
 
 # The number beyond which erf rounds to 1, and the polynomial up to there.
@@ -16,7 +16,7 @@ def erf(x: Term) -> Term:
     bits = format_of(x.dtype).bits
     end, coefficients = _FAR[bits]
     size = abs(x)
-    beyond = clamp(size, 1.0, end) - 1.0
+    beyond = at_most(size, end) - 1.0
     far = 1.0 - reduce(polynomial(beyond, coefficients[bits])).small()
     near = select(x.equals(0.0), x, fma(polynomial(x * x, ERF[bits]), x, x))
     return select(size < 1.0, near, with_sign(far, x))

@@ -37,8 +37,15 @@ RULES: dict[str, Callable[..., Term]] = {
 }
 
 
-def expand(function: Scalar, arguments: tuple[Expression, ...], bindings: Bindings) -> Expression:
+def expand(
+    function: Scalar,
+    arguments: tuple[Expression, ...],
+    bindings: Bindings,
+    fused: bool = True,
+) -> Expression:
     """Return ``function(arguments)`` in machine operations; what it names goes to ``bindings``.
+
+    ``fused`` says whether the machine has fma; without it results may differ in the last bit.
 
     Errors: `ArgumentError` for a wrong number of arguments or a function without a rule,
     `DTypeError` for an argument of a dtype that the function does not take.
@@ -53,7 +60,7 @@ def expand(function: Scalar, arguments: tuple[Expression, ...], bindings: Bindin
         raise ArgumentError(
             f"{function.name} takes {function.arity} arguments, got {len(arguments)}"
         )
-    graph = Graph()
+    graph = Graph(fused)
     unique = {a: graph.term(a) for a in arguments}
     return graph.close(_expand(function, tuple(unique[a] for a in arguments)), bindings)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from lamina.compiler.elementary.coefficients import EXP, LOG2, LOG2_E, SINH, TANH
 from lamina.compiler.elementary.floats import (
+    at_most,
     clamp,
     format_of,
     nearest_integer,
@@ -91,7 +92,7 @@ def tanh(x: Term) -> Term:
     """x + x³ P(x²) near zero, 1 - 2 / (e^2|x| + 1) beyond."""
     form = format_of(x.dtype)
     size = abs(x)
-    twice = clamp(size + size, 0.0, 0.7 * (form.fraction + 3))
+    twice = at_most(size + size, 0.7 * (form.fraction + 3))
     far = 1.0 - 2.0 / (reduce(twice).small() + 1.0)
     return select(size < 0.625, odd(x, TANH[form.bits]), with_sign(far, x))
 

@@ -62,10 +62,23 @@ def scale(x: Term, exponent: Term) -> Term:
     return x * power_of_two(half, x.dtype) * power_of_two(exponent - half, x.dtype)
 
 
+def whole_number(n: Term, dtype: DType) -> Term:
+    """Return an integer below 2^(fraction - 2) as a float, by adding only.
+
+    (Not all machines convert vectors of int64 to floats.)
+    """
+    form = format_of(dtype)
+    return (n + form.pattern(form.mover)).bits(dtype) - form.mover
+
+
+def at_most(x: Term, high: float) -> Term:
+    """Return min(x, high); NaN stays."""
+    return select(x > high, high, x)
+
+
 def clamp(x: Term, low: float, high: float) -> Term:
     """Return x moved into [low, high]; NaN stays."""
-    raised = select(x < low, low, x)
-    return select(raised > high, high, raised)
+    return at_most(select(x < low, low, x), high)
 
 
 def is_nan(x: Term) -> Term:

@@ -6,14 +6,14 @@ from math import sqrt
 
 from lamina.compiler.elementary.coefficients import ASIN, ATAN, HALF_PI
 from lamina.compiler.elementary.doubled import fast_two_sum
-from lamina.compiler.elementary.floats import clamp, format_of, with_sign
+from lamina.compiler.elementary.floats import at_most, format_of, with_sign
 from lamina.compiler.elementary.term import Term, fma, polynomial, select
 
 
 def atan(x: Term) -> Term:
     """Atan x = π/4 + atan((x - 1)/(x + 1)) = π/2 - atan(1/x), by which comes out smallest."""
     bits = format_of(x.dtype).bits
-    size = clamp(abs(x), 0.0, 2.0**60)
+    size = at_most(abs(x), 2.0**60)
     large, middle = size > sqrt(2) + 1, size > sqrt(2) - 1
     above = select(large, -1.0, select(middle, size - 1.0, size))
     sum_, lost = fast_two_sum(size.like(1.0), size)

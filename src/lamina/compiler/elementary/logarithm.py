@@ -10,7 +10,7 @@ from math import inf, nan, sqrt
 
 from lamina.compiler.elementary.coefficients import LOG, LOG2
 from lamina.compiler.elementary.exponential import exp
-from lamina.compiler.elementary.floats import format_of, power_of_two
+from lamina.compiler.elementary.floats import format_of, power_of_two, whole_number
 from lamina.compiler.elementary.term import Term, fma, polynomial, select
 
 
@@ -44,7 +44,7 @@ def log_sum(f: Term, k: Term) -> Term:
 def log(x: Term) -> Term:
     """Log x."""
     k, m = split_any(x)
-    value = log_sum(m - 1.0, k.convert(x.dtype))
+    value = log_sum(m - 1.0, whole_number(k, x.dtype))
     special = select(x.equals(0.0), -inf, select(x < 0.0, nan, x))
     return select((x > 0.0) & (x < inf), value, special)
 
@@ -57,7 +57,7 @@ def log1p(x: Term) -> Term:
     f = select(x < 2.0 ** (form.fraction + 1), fma(x, down, down - 1.0), m - 1.0)
     special = select(x.equals(-1.0), -inf, select(x < -1.0, nan, x))
     ordinary = (x > -1.0) & (x < inf) & x.differs(0.0)
-    return select(ordinary, log_sum(f, k.convert(x.dtype)), special)
+    return select(ordinary, log_sum(f, whole_number(k, x.dtype)), special)
 
 
 def softplus(x: Term) -> Term:

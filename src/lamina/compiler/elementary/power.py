@@ -9,8 +9,8 @@ from math import inf, nan
 
 from lamina.compiler.elementary.coefficients import LOG2, LOG_RATIO, TWO_THIRDS
 from lamina.compiler.elementary.doubled import Pair, fast_two_sum, product, two_product, two_sum
-from lamina.compiler.elementary.exponential import exp, exp_scaled
-from lamina.compiler.elementary.floats import flip_where, with_sign
+from lamina.compiler.elementary.exponential import exp_scaled, reduce
+from lamina.compiler.elementary.floats import clamp, flip_where, whole_number, with_sign
 from lamina.compiler.elementary.logarithm import log, split_any
 from lamina.compiler.elementary.term import Term, fma, polynomial, select
 from lamina.compiler.ir import Number
@@ -38,7 +38,8 @@ def _of_floats(x: Term, y: Term) -> Term:
 def _magnitude(size: Term, y: Term) -> Term:
     if size.dtype == float32:
         wide = y.convert(float64) * log(size.convert(float64))
-        return exp(_of_one(size, wide)).convert(float32)
+        # In float64 this neither over- nor underflows, and in float32 it does.
+        return reduce(clamp(_of_one(size, wide), -200.0, 200.0)).small().convert(float32)
     high, low = log_pair(size)
     high = select(size.equals(0.0), -inf, select(size < inf, high, size))
     main = _of_one(size, y * high)
@@ -65,7 +66,7 @@ def log_pair(x: Term) -> Pair:
     outer = product((inner[0], inner[1] + TWO_THIRDS[64][1]), square)
     two, lost = fast_two_sum(x.like(2.0), outer[0])
     high, low = product(s, (two, lost + outer[1]))
-    whole = k.convert(float64)
+    whole = whole_number(k, float64)
     main, rest = two_product(whole, x.like(LOG2[64][0]))
     total, lost = two_sum(main, high)
     return fast_two_sum(total, lost + (fma(whole, LOG2[64][1], rest) + low))

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from lamina.compiler.ir import COMPARISONS, Assign, Expression, Local, Number, Op
-from lamina.core.types import DType, bool_
+from lamina.core.types import DType, bool_, float32, float64, int64
 
 Value = float | int | bool
 
@@ -36,6 +36,7 @@ class Bindings:
 class Graph:
     """The operations made so far, each once; operands stand before what uses them."""
 
+    fused: bool = True
     made: dict[tuple[object, ...], Expression] = field(default_factory=dict)
     given: list[Expression] = field(default_factory=list)
 
@@ -189,8 +190,36 @@ class Term:
 
 
 def fma(a: Term, b: Term | Value, c: Term | Value) -> Term:
-    """Return a·b + c rounded once."""
-    return a.apply("fma", b, c)
+    """Return a·b + c rounded once (nearly so if the machine has no such instruction)."""
+    if a.graph.fused:
+        return a.apply("fma", b, c)
+    separate = _through_float64 if a.dtype == float32 else _through_pairs
+    return separate(a, a.like(b), a.like(c))
+
+
+def _through_float64(a: Term, b: Term, c: Term) -> Term:
+    """Multiply exactly, and round the sum twice."""
+    exact = a.convert(float64) * b.convert(float64)
+    return (exact + c.convert(float64)).convert(float32)
+
+
+def _through_pairs(a: Term, b: Term, c: Term) -> Term:
+    """Multiply exactly as a pair (Dekker 1971), add to it exactly, and round its sum."""
+    high = a * b
+    (ah, al), (bh, bl) = _halves(a), _halves(b)
+    low = ((ah * bh - high) + ah * bl + al * bh) + al * bl
+    total = high + c
+    part = total - high
+    lost = (high - (total - part)) + (c - part)
+    # Where a half or the product is infinite, the errors are NaN and what is lost is nothing.
+    rest = lost + low
+    return total + select(rest.equals(rest), rest, 0.0)
+
+
+def _halves(a: Term) -> tuple[Term, Term]:
+    """Return a rounded to 26 bits, on its pattern so that nothing overflows, and the rest."""
+    high = ((a.bits(int64) + 2**26) & -(2**27)).bits(float64)
+    return high, a - high
 
 
 def select(condition: Term, a: Term | Value, b: Term | Value) -> Term:

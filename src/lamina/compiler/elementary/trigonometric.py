@@ -76,7 +76,7 @@ def _turned64(x: Term) -> Turned:
     first = _first_piece(x)
     scaled = x * power_of_two(first * -53, float64)
     parts = []
-    for i, piece in enumerate(_five_pieces(first)):
+    for i, piece in enumerate(_five_pieces(first, x)):
         product = two_product(scaled * 2.0 ** (-53 * i), piece)
         parts += [_without_turns(p) for p in product]
     k, quarters = nearest_integer(sum(parts[1:], parts[0]), 1.0)
@@ -99,10 +99,9 @@ def _first_piece(x: Term) -> Term:
     return select(excess < 0, 0, (excess * 1237) >> 16)
 
 
-def _five_pieces(first: Term) -> list[Term]:
+def _five_pieces(first: Term, x: Term) -> list[Term]:
     """Return the pieces from number ``first`` on, moving down by its binary digits."""
-    like = first.like(0).convert(float64)
-    pieces = [like.like(p) for p in TWO_OVER_PI_53]
+    pieces = [x.like(p) for p in TWO_OVER_PI_53]
     for digit in (16, 8, 4, 2, 1):
         moved = (first & digit).differs(0)
         reach = min(len(pieces), 5 + digit - 1)
