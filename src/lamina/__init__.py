@@ -55,4 +55,13 @@ def __getattr__(name: str) -> Any:
     """Import a part of the package when it is first used: `import lamina` stays quick."""
     if name in _PARTS:
         return import_module(f"lamina.{name}")
-    raise AttributeError(f"module 'lamina' has no attribute {name!r}")
+    raise AttributeError(f"module 'lamina' has no attribute {name!r}{_elsewhere(name)}")
+
+
+def _elsewhere(name: str) -> str:
+    """Where a part of the package has the name that PyTorch has at the top."""
+    if name.startswith("_"):
+        return ""
+    parts = ("random", "functions", "nn", "optim", "data")
+    found = [part for part in parts if hasattr(import_module(f"lamina.{part}"), name)]
+    return f"; there is lamina.{found[0]}.{name}" if found else ""

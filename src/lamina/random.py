@@ -36,6 +36,7 @@ from lamina.tensors import (
     sin,
     sqrt,
 )
+from lamina.tensors.handle import shape_of
 
 Shape = Sequence[int]
 
@@ -192,11 +193,11 @@ def use_keys(keys: KeyStream | TensorLike) -> Iterator[KeyStream]:
         _current.reset(token)
 
 
-def rand(*shape: int, dtype: Any = None) -> Tensor:
+def rand(*shape: int | Sequence[int], dtype: Any = None) -> Tensor:
     """Return numbers uniform in [0, 1) from the current stream."""
-    return uniform(key_stream().next(), shape, dtype=dtype)
+    return uniform(key_stream().next(), shape_of(shape), dtype=dtype)
 
 
-def randn(*shape: int, dtype: Any = None) -> Tensor:
+def randn(*shape: int | Sequence[int], dtype: Any = None) -> Tensor:
     """Return standard normal numbers from the current stream."""
-    return normal(key_stream().next(), shape, dtype=dtype)
+    return normal(key_stream().next(), shape_of(shape), dtype=dtype)

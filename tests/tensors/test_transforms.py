@@ -150,7 +150,7 @@ def test_arrays_and_numbers_as_primals() -> None:
 
 def test_what_does_not_depend_has_zero_derivative() -> None:
     x = lamina.ones(2, dtype="float64")
-    for f in (lambda x: T(3.0), lambda x: 3.0, lambda x: x.detach().sum()):
+    for f in (lambda x: T(3.0), lambda x: x.detach().sum()):
         found = lamina.grad(f)(x)
         assert found.tolist() == [0, 0]
         assert found.dtype == lamina.float64

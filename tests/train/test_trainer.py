@@ -193,6 +193,19 @@ def test_wrong_arguments(options: dict[str, Any], message: str) -> None:
         Trainer(model, **given)
 
 
+def test_an_optimiser_that_would_leave_the_model_as_it_is() -> None:
+    with pytest.raises(ArgumentError, match="holds no parameter of the model"):
+        Trainer(linear(), "mse", sgd(linear()))
+    with pytest.raises(ArgumentError, match=r"one of lamina\.optim, got 'sgd'"):
+        Trainer(linear(), "mse", "sgd")  # type: ignore[arg-type]
+
+
+def test_a_negative_number_of_epochs() -> None:
+    model = linear()
+    with pytest.raises(ArgumentError, match="epochs must be 0 or more, got -1"):
+        Trainer(model, "mse", sgd(model)).fit((X, Y), epochs=-1)
+
+
 def test_the_validation_curve_and_the_schedule_are_noted() -> None:
     made = trainer("step")
     history = made.fit(loader(), (X[:10], Y[:10]), epochs=4, progress="none")

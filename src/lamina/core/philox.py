@@ -138,7 +138,10 @@ def _rounds(lanes: _Lanes, low: int, high: int) -> None:
 def _key_words(operation: str, key: Words) -> tuple[int, int]:
     words = np.asarray(key)
     if words.dtype != np.uint32:
-        raise DTypeError(f"{operation}: key must be uint32 (see make_key), got {words.dtype}")
+        raise DTypeError(
+            f"{operation}: key must be uint32[2], as lamina.random.key(seed) gives, got "
+            f"{words.dtype}{list(words.shape)}"
+        )
     if words.shape != (2,):
         raise ShapeError(f"{operation}: key must have shape (2,), got {words.shape}")
     return int(words[0]), int(words[1])

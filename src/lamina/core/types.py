@@ -27,6 +27,7 @@ bool_: DType = np.dtype("bool")
 
 SUPPORTED = (float32, float64, int8, int16, int32, int64, uint8, uint32, bool_)
 DEFAULT_FLOAT = float32
+DEVICES = ("cpu", "cuda", "mps", "xpu")
 
 
 def as_dtype(dtype: Any) -> DType:
@@ -40,11 +41,16 @@ def as_dtype(dtype: Any) -> DType:
     try:
         found: DType = np.dtype(dtype)
     except TypeError as error:
-        raise DTypeError(f"{dtype!r} is not a dtype") from error
+        is_device = str(dtype).partition(":")[0] in DEVICES
+        hint = "Lamina computes on the CPU, there are no devices" if is_device else _supported()
+        raise DTypeError(f"{dtype!r} is not a dtype; {hint}") from error
     if found not in SUPPORTED:
-        names = ", ".join(str(d) for d in SUPPORTED)
-        raise DTypeError(f"dtype {found} is not supported; use one of {names}")
+        raise DTypeError(f"dtype {found} is not supported; {_supported()}")
     return found
+
+
+def _supported() -> str:
+    return f"use one of {', '.join(map(str, SUPPORTED))}"
 
 
 def is_float(dtype: DType) -> bool:

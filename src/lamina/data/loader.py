@@ -22,8 +22,8 @@ class DataLoader:
 
     With `shuffle`, epoch ``e`` goes through the examples in the order
     ``permutation(fold_in(key, e), N)``. A `transform` gets the key
-    ``fold_in(fold_in(key, e), batch)``. So a batch depends on key, epoch and position alone. Where a
-    key is needed and none is given, it is the next one of the current `KeyStream`, which
+    ``fold_in(fold_in(key, e), batch)``. So a batch depends on key, epoch and position alone. Where
+    a key is needed and none is given, it is the next one of the current `KeyStream`, which
     `lamina.manual_seed` starts.
 
     One iteration yields the rest of the current epoch. `epoch` and `batch` are the position of the

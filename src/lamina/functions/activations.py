@@ -8,6 +8,7 @@ from lamina.functions.checks import require_float
 from lamina.ops import activations, scalars
 from lamina.ops.scalar import Scalar
 from lamina.tensors import Tensor, pointwise
+from lamina.tensors.handle import as_operand
 
 __all__ = [
     "hardsigmoid",
@@ -55,6 +56,7 @@ def _activation(
     """Return the function that applies ``record``; ``example`` is f(-4), f(-1), f(0), f(2)."""
 
     def activation(input: Tensor) -> Tensor:
+        input = as_operand(input)
         require_float(name, input=input)
         return pointwise(record, input)
 

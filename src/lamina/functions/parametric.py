@@ -8,6 +8,7 @@ from lamina.ops import activations
 from lamina.ops.scalar import Scalar
 from lamina.random import key_stream, uniform
 from lamina.tensors import Tensor, chunk, composite, pointwise
+from lamina.tensors.handle import as_operand
 from lamina.tensors.shape import axis_of
 
 __all__ = [
@@ -291,6 +292,7 @@ def maxout(input: Tensor, pieces: int, dim: int = 1) -> Tensor:
 
 
 def _applied(function: str, record: Scalar, input: Tensor) -> Tensor:
+    input = as_operand(input)
     require_float(function, input=input)
     return pointwise(record, input)
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from lamina.core.errors import ArgumentError, ShapeError
 from lamina.core.types import Array, Shape
+from lamina.functions.checks import require_tensors
 from lamina.ops.loops import Expression, Loop
 from lamina.tensors import Tensor
 
@@ -82,6 +83,7 @@ def sizes(op: str, argument: str, value: Sizes, rank: int, least: int = 0) -> Sh
 
 def check_image(op: str, input: Tensor, rank: int) -> None:
     """Raise unless ``input`` has ``rank`` spatial axes after (N, C) or (C)."""
+    require_tensors(op, input=input)
     if input.ndim not in (rank + 1, rank + 2):
         raise ShapeError(
             f"{op}: input must have shape (N, C, {AXES[rank]}) or (C, {AXES[rank]}), "

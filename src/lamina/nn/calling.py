@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lamina.core.context import STATE, Frame, frame
+from lamina.tensors.handle import as_operand
 
 if TYPE_CHECKING:
     from lamina.nn.module import Module
@@ -57,7 +58,11 @@ def record_calls() -> Iterator[list[Call]]:
 
 
 def call(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Run ``module.forward`` in a frame that carries its name under the root being called."""
+    """Run ``module.forward`` in a frame that carries its name under the root being called.
+
+    NumPy arrays among the arguments become tensors.
+    """
+    args, kwargs = tuple(map(as_operand, args)), {k: as_operand(v) for k, v in kwargs.items()}
     with _entered(module) as name:
         output = module.forward(*args, **kwargs)
         calls = _CALLS.get()

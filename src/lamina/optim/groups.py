@@ -24,7 +24,10 @@ def as_groups(owner: str, params: Params) -> list[Mapping[str, Any]]:
         )
     items: list[Any] = list(params)
     if not items:
-        raise ArgumentError(f"{owner}: got no parameters; is model.parameters() used up already?")
+        raise ArgumentError(
+            f"{owner}: got no parameters; is model.parameters() used up already, or are layers in "
+            "a plain list? (nn.ModuleList registers them)"
+        )
     if isinstance(items[0], Mapping):
         return items
     return [{"params": items}]

@@ -17,7 +17,7 @@ from lamina.ops.contraction import Contraction
 from lamina.ops.loops import Expression, Loop, contraction
 from lamina.ops.pointwise import Cast, Pointwise
 from lamina.ops.scalar import Scalar
-from lamina.tensors.handle import Tensor, TensorLike, as_tensor
+from lamina.tensors.handle import Tensor, TensorLike, as_operand, as_tensor
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -45,13 +45,17 @@ def contract(outputs: Sequence[Loop], *reads: tuple[Tensor, Sequence[Expression 
 
 
 def composite(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Make a function's nodes carry its name, so that listings and exporters see it whole."""
+    """Make a function's nodes carry its name, so that listings and exporters see it whole.
+
+    The function may also be given NumPy arrays for tensors.
+    """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         @wraps(function)
         def inside(*args: P.args, **kwargs: P.kwargs) -> R:
             with frame("function", name):
-                return function(*args, **kwargs)
+                named = {key: as_operand(value) for key, value in kwargs.items()}
+                return function(*map(as_operand, args), **named)
 
         return inside
 

@@ -39,6 +39,11 @@ class Tensor(Methods):
     __hash__ = object.__hash__
 
     def __init__(self, node: Node) -> None:
+        if not isinstance(node, Node):
+            raise DTypeError(
+                f"Tensor: expected a node of the graph, got {type(node).__name__}; make tensors of "
+                "numbers with lamina.tensor"
+            )
         self.node = node
         self._grad: Tensor | None = None
         self._retains = False
@@ -240,6 +245,32 @@ class Tensor(Methods):
             self._become(node.value, self.requires_grad)
         return self
 
+    def __iadd__(self, other: TensorLike) -> Tensor:
+        return self._updated(self + other)
+
+    def __isub__(self, other: TensorLike) -> Tensor:
+        return self._updated(self - other)
+
+    def __imul__(self, other: TensorLike) -> Tensor:
+        return self._updated(self * other)
+
+    def __itruediv__(self, other: TensorLike) -> Tensor:
+        return self._updated(self / other)
+
+    def _updated(self, result: Tensor) -> Tensor:
+        """What ``t += x`` makes of ``t``: only a variable is changed, others are values.
+
+        A variable must stay itself, or ``w -= lr * w.grad`` would leave the model as it was.
+        """
+        if not (self.is_leaf and self.requires_grad):
+            return result
+        if result.requires_grad:
+            raise GradientError(
+                "a tensor with requires_grad cannot be updated in place while history is "
+                "recorded; update it inside lamina.no_grad(), or write t = t + x"
+            )
+        return self.assign(result)
+
     def _become(self, value: Array, requires_grad: bool) -> None:
         if not requires_grad:
             self.node = constant(value)
@@ -286,6 +317,14 @@ def as_tensor(data: TensorLike, dtype: Any = None) -> Tensor:
     return Tensor(constant(_array(data, dtype)))
 
 
+def as_operand(argument: Any) -> Any:
+    """Return a NumPy array as a tensor, and anything else as it is.
+
+    So functions and modules take arrays for tensors without knowing which argument is one.
+    """
+    return as_tensor(argument) if isinstance(argument, np.ndarray) else argument
+
+
 def _array(data: TensorLike, dtype: Any) -> Array:
     if isinstance(data, Tensor):
         data = data.value
@@ -294,6 +333,11 @@ def _array(data: TensorLike, dtype: Any) -> Array:
         array = np.asarray(data)
     except ValueError as error:
         raise ShapeError(f"tensor: expected a rectangular array, got {data!r}") from error
+    if array.dtype.kind not in "biufc":
+        raise DTypeError(
+            f"tensor: expected numbers, got {type(data).__name__}: dtype {array.dtype} is not "
+            "supported"
+        )
     natural = array.dtype if dtype is None else dtype
     if dtype is None and not typed and array.dtype == np.float64:
         natural = DEFAULT_FLOAT

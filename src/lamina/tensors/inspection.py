@@ -38,7 +38,13 @@ class Intermediates(Mapping[str, Tensor]):
         return others | modules
 
     def __getitem__(self, name: str) -> Tensor:
-        node = self._nodes()[name]
+        nodes = self._nodes()
+        if name not in nodes:
+            from difflib import get_close_matches  # only here: `import lamina` must be quick
+
+            near = get_close_matches(name, nodes, 5, cutoff=0.0)
+            raise KeyError(f"{name!r} is no name of a value; the nearest are {', '.join(near)}")
+        node = nodes[name]
         tensor = Tensor(node)
         gradient = self._recorder.cotangents.get(id(node))
         tensor._grad = None if gradient is None else Tensor(gradient)
@@ -49,6 +55,10 @@ class Intermediates(Mapping[str, Tensor]):
 
     def __len__(self) -> int:
         return len(self._nodes())
+
+    def __repr__(self) -> str:
+        rows = (f"  {name}: {node.type}" for name, node in self._nodes().items())
+        return "\n".join((f"{len(self)} intermediates:", *rows))
 
 
 @contextmanager

@@ -80,6 +80,26 @@ class _Differentiation:
             return [Tensor(zeros_like(o.node) if f is None else f) for f, o in pairs]
 
 
+def _check_request(name: str, function: Any, *argnums: Any) -> None:
+    """Raise for ``grad(loss, x)`` and ``jacobian(f, x)``, which would return a useless function."""
+    if not callable(function) or not all(isinstance(n, int) for n in argnums):
+        raise ArgumentError(
+            f"{name}: expected a function and numbers of its arguments, got "
+            f"{', '.join(type(given).__name__ for given in (function, *argnums))}; call the "
+            f"result with the arguments: lamina.{name}(f)(x)"
+        )
+
+
+def _output(name: str, leaf: Any) -> Tensor:
+    """Return a result, unless it left the graph: its derivative would silently be zero."""
+    if not isinstance(leaf, Tensor):
+        raise GradientError(
+            f"{name}: the function must return tensors, got {type(leaf).__name__}; compute with "
+            "tensors from the arguments on, without float(), .item() or NumPy"
+        )
+    return leaf
+
+
 def vjp(function: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     """Return ``f(primals)`` and the map from a cotangent v of it to ``Jᵀ v``.
 
@@ -93,7 +113,7 @@ def vjp(function: Function, *primals: Any) -> tuple[Any, Callable[[Any], tuple[A
     """
     run = _Differentiation("vjp", primals)
     result = run.call(function, *run.primals)
-    outputs = [as_tensor(leaf) for leaf in leaves(result)]
+    outputs = [_output("vjp", leaf) for leaf in leaves(result)]
 
     def pull(cotangent: Any) -> tuple[Any, ...]:
         given = _matching("vjp", "cotangent", cotangent, result, outputs)
@@ -116,7 +136,7 @@ def jvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> 
     run = _Differentiation("jvp", tuple(primals))
     given = _matching("jvp", "tangent", tuple(tangents), run.primals, leaves(run.primals))
     result = run.call(function, *run.primals)
-    outputs = [as_tensor(leaf) for leaf in leaves(result)]
+    outputs = [_output("jvp", leaf) for leaf in leaves(result)]
     return run.leave(result), rebuild(result, run.push(outputs, given))
 
 
@@ -147,7 +167,8 @@ def value_and_grad(
     >>> lamina.value_and_grad(lambda w: (w * w).sum())(lamina.tensor([3.0]))
     (tensor(9.), tensor([6.]))
     """
-    chosen = (argnums,) if isinstance(argnums, int) else argnums
+    chosen = argnums if isinstance(argnums, tuple) else (argnums,)
+    _check_request("grad", function, *chosen)
 
     @wraps(function)
     def inside(*args: Any, **kwargs: Any) -> Any:
@@ -157,7 +178,7 @@ def value_and_grad(
         for n, primal in zip(chosen, run.primals, strict=True):
             full[n] = primal
         result = run.call(lambda: function(*full, **kwargs))
-        loss = as_tensor(result[0] if has_aux else result)
+        loss = _output("grad", result[0] if has_aux else result)
         _check_scalar(loss)
         found = rebuild(run.primals, run.pull([loss], [ones_like(loss)]))
         return run.leave(result), found[0] if isinstance(argnums, int) else found
@@ -214,6 +235,7 @@ def jacobian(function: Function, argnums: int = 0, mode: str = "auto") -> Functi
     tensor([[2., 0.],
             [0., 4.]])
     """
+    _check_request("jacobian", function, argnums)
     if mode not in ("auto", "forward", "reverse"):
         raise ArgumentError(f"jacobian: mode is auto, forward or reverse, got {mode!r}")
 
@@ -221,7 +243,7 @@ def jacobian(function: Function, argnums: int = 0, mode: str = "auto") -> Functi
         _check_argnums("jacobian", (argnums,), args)
         run = _Differentiation("jacobian", args[argnums])
         full = [run.primals if n == argnums % len(args) else a for n, a in enumerate(args)]
-        output = as_tensor(run.call(lambda: function(*full, **kwargs)))
+        output = _output("jacobian", run.call(lambda: function(*full, **kwargs)))
         x = run.primals
         if not isinstance(x, Tensor):
             raise ArgumentError("jacobian: the argument must be one tensor; use vjp for containers")

@@ -78,6 +78,7 @@ class Trainer:
             raise ArgumentError(f"Trainer: clip_norm must be above 0, got {clip_norm}")
         self.model = model
         self.optimiser = _one_optimiser(optimiser, optimizer)
+        _check_trains(self.optimiser, model)
         self.metrics = measures.resolve(metrics)
         self.schedule = schedule
         self.schedule_every = schedule_every
@@ -121,6 +122,8 @@ class Trainer:
         Raises `NonFiniteError` naming the operation if loss or gradients stop being finite; the
         weights and the optimiser's state are then those before that step.
         """
+        if epochs < 0:
+            raise ArgumentError(f"fit: epochs must be 0 or more, got {epochs}")
         if resume is not None:
             self.resume(resume)
         self._begin()
@@ -250,8 +253,23 @@ def _one_optimiser(british: Optimizer | None, american: Optimizer | None) -> Opt
     if (british is None) == (american is None):
         raise ArgumentError("Trainer: give one optimiser (as optimiser=, or optimizer=)")
     found = british or american
-    assert found is not None
+    if not isinstance(found, Optimizer):
+        raise ArgumentError(
+            f"Trainer: optimiser must be one of lamina.optim, got {found!r}; such as "
+            "optim.SGD(model.parameters(), lr=0.1)"
+        )
     return found
+
+
+def _check_trains(optimiser: Optimizer, model: Module) -> None:
+    """Raise if the optimiser would leave the model as it is."""
+    own = {id(parameter) for parameter in model.parameters()}
+    held = {id(p) for group in optimiser.param_groups for p in group["params"]}
+    if not own & held:
+        raise ArgumentError(
+            "Trainer: the optimiser holds no parameter of the model; make it with "
+            "model.parameters(), after the last change of the model's layers"
+        )
 
 
 def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
