@@ -418,6 +418,16 @@ def test_summary_of_lenet5() -> None:
     assert "340,908" in printed
 
 
+@pytest.mark.parametrize("columns", [60, 80, 110, 200])
+def test_a_summary_is_whole_at_any_width(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # so that rich takes the output for a terminal
+    monkeypatch.setenv("COLUMNS", str(columns))
+    printed = lamina("summary", "lenet5").stdout
+    assert ("┃" in printed) == (columns == 200)
+    for text in ("ConnectionTableConv2d", "multiply-adds", "416,520", "18.4 KiB", "16×16 / 4×4"):
+        assert text in printed
+
+
 def test_summary_with_options() -> None:
     found = lamina_json("summary", "mlp", "--set", "model.sizes=[12, 5, 1]",
                         "--input-shape", "3,2,2")  # fmt: skip

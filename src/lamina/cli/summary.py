@@ -53,8 +53,9 @@ def _print(found: Summary) -> None:
     from rich.console import Console
 
     console = Console(highlight=False)
-    # A table narrower than its text would cut numbers; plain lines can be scrolled.
-    if console.is_terminal and console.measure(found).minimum <= console.width:
+    # A table narrower than its text would cut names and wrap numbers; plain lines are whole.
+    unbounded = console.options.update(max_width=10**6)
+    if console.is_terminal and console.measure(found, options=unbounded).maximum <= console.width:
         console.print(found)
     else:
         click.echo(str(found))
