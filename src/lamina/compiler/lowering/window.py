@@ -56,7 +56,7 @@ def lower_argmax(
 
 def _search(operation: Window, out: Buffer, x: Buffer, machine: Machine, wants_place: bool) -> Body:
     best, value = Local("best", x.dtype), Local("value", x.dtype)
-    windows = _Windows(operation, x, out, machine)
+    windows = _Windows(operation, x, [out], machine)
     result = PLACE if wants_place else best
     start = (Assign(best, _least(x.dtype)), Assign(FOUND, FALSE), Assign(PLACE, Number(0, int64)))
 
@@ -97,7 +97,7 @@ def lower_select(
 ) -> Body:
     """Return the loops that read each window's element at its place."""
     x, chosen = operands
-    windows = _Windows(operation, x, out, machine)
+    windows = _Windows(operation, x, [out, chosen], machine)
     value = Local("value", x.dtype)
 
     def visit(places: Places) -> Body:
@@ -123,7 +123,7 @@ def lower_spread(
 ) -> Body:
     """Return the loops that add each window's element to its place."""
     g, chosen = operands
-    windows = _Windows(operation, out, g, machine)
+    windows = _Windows(operation, out, [g, chosen], machine)
     value = Local("value", g.dtype)
 
     def visit(places: Places) -> Body:
@@ -142,14 +142,16 @@ def lower_spread(
 class _Windows:
     """The loops over windows and over the places in one.
 
-    ``x`` is the buffer that windows lie in, ``each`` one with an element for every window.
+    ``x`` is the buffer that windows lie in, ``each`` those with an element for every window.
     """
 
-    def __init__(self, operation: Window, x: Buffer, each: Buffer, machine: Machine) -> None:
+    def __init__(
+        self, operation: Window, x: Buffer, each: Sequence[Buffer], machine: Machine
+    ) -> None:
         self.read, self.extents = operation.read, operation.window.extents
         self.rank = operation.window.out_rank
         self.loops = [f"w{n}" for n in range(len(self.extents))]
-        self.width = machine.lanes(each.dtype.itemsize)
+        self.width = machine.lanes(each[0].dtype.itemsize)
         self.loose = [
             (axis, size)
             for axis, size in enumerate(self.read.shape)
@@ -157,15 +159,15 @@ class _Windows:
         ]
         self.lane = self._lane(x, each)
 
-    def _lane(self, x: Buffer, each: Buffer) -> int:
+    def _lane(self, x: Buffer, each: Sequence[Buffer]) -> int:
         """Return an output loop over contiguous memory whose windows never end at a border."""
         loose = {
             n for a, _ in self.loose for n, c in enumerate(self.read.indices[a].coefficients) if c
         }
         for n in range(self.rank):
             pairs = zip(self.read.indices, x.strides, strict=True)
-            step = sum(i.coefficients[n] * s for i, s in pairs)
-            if step == each.strides[n] == 1 and n not in loose and self.extents[n] >= self.width:
+            steps = {sum(i.coefficients[n] * s for i, s in pairs), *(b.strides[n] for b in each)}
+            if steps == {1} and n not in loose and self.extents[n] >= self.width:
                 return n
         return -1
 
