@@ -103,6 +103,7 @@ def make_trainer(settings: Settings, model: Module, splits: data.Splits) -> trai
             monitor=settings.get("monitor"),
             key=_key(settings, TRAINING),
             clip_norm=settings.get("clip_norm"),
+            engine=settings.get("engine", "dynamic"),
         )
 
 

@@ -25,6 +25,7 @@ TYPES: dict[str, tuple[type, ...]] = {
     "epochs": (int,),
     "batch_size": (int,),
     "seed": (int,),
+    "engine": (str,),
     "clip_norm": (int, float, type(None)),
     "schedule_every": (str,),
     "monitor": (str,),
@@ -41,6 +42,7 @@ DEFAULTS: Settings = {
     "epochs": 10,
     "batch_size": 32,
     "seed": 0,
+    "engine": "dynamic",
     "optimiser.name": "adam",
     "checkpoint.best": True,
 }

@@ -37,6 +37,7 @@ from lamina.nn import models
 from lamina.train import Callback, Trainer, storage
 from lamina.train.objective import LOSSES
 from lamina.train.progress import Style
+from lamina.train.trainer import ENGINES
 
 CHANGEABLE = ("epochs", "early_stopping", "checkpoint")
 
@@ -66,6 +67,8 @@ def _default(key: str) -> str:
               **completed(lambda: LOSSES))  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=0),
               help=f"Of initial weights, order and dropout.{_default('seed')}")  # fmt: skip
+@click.option("--engine", type=click.Choice(ENGINES),
+              help=f"NumPy, or native code.{_default('engine')}")  # fmt: skip
 @click.option("--config", type=FILE, help="TOML file with the same keys.")
 @click.option("--out", type=FOLDER, help="Folder for the run.  [default: runs/MODEL-DATA]")
 @click.option("--resume", type=EXISTING_FOLDER, help="Run to go on with, exactly.")

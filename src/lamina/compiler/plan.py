@@ -16,6 +16,7 @@ from lamina.compiler.machines import Machine
 from lamina.core.node import Node, Operation
 from lamina.core.program import Program
 from lamina.core.types import Array, DType, Shape, Type
+from lamina.ops.random import FoldIn, RandomBits
 from lamina.ops.structure import Alias, ArgSort, Reshape
 
 ALIGNMENT = 64
@@ -173,12 +174,14 @@ class Planner:
             self._place(node, new, storage)
 
     def _node(self, node: Node, owner: Storage | None) -> None:
-        layout = self._layout(node.type)
-        if owner is not None and layout != row_major(node.type):
-            owner = None
-        if isinstance(node.operation, Alias | Reshape) and owner is None:
+        if isinstance(node.operation, Alias | Reshape):
             self._alias(node)
             return
+        plain = row_major(node.type)
+        in_order = isinstance(node.operation, RandomBits | FoldIn)
+        layout = plain if in_order else self._layout(node.type)
+        if layout != plain:
+            owner = None
         operands = [self.layouts[id(o)] for o in node.operands]
         made = kernel(node.operation, layout, tuple(operands), self.machine)
         used = [self.storages[id(o)] for o in node.operands]

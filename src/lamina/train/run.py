@@ -88,7 +88,7 @@ class Run:
         y = feed("targets", targets, self.dtype, number)
         key = fold_in(trainer.key, trainer.step)
         before, state = self._nodes(), dict(trainer.optimiser.state)
-        result = trainer.training_step(x, y, key)
+        result = trainer.run_step(x, y, key)
         loss = result.loss.item()
         if not (finite(result.loss.numpy()) and self._all_finite()):
             self._restore(before, state)

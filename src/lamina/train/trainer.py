@@ -19,6 +19,7 @@ from lamina.tensors import as_tensor
 from lamina.train import metrics as measures
 from lamina.train import storage
 from lamina.train.callbacks import Callback
+from lamina.train.compiled import CompiledStep
 from lamina.train.feeding import is_array_pair, length
 from lamina.train.history import History, Status
 from lamina.train.inference import evaluate, predict
@@ -27,7 +28,7 @@ from lamina.train.progress import Style
 from lamina.train.run import Run
 from lamina.train.step import TrainingStep
 
-ENGINES = ("dynamic",)
+ENGINES = ("dynamic", "compiled")
 SHUFFLE = 2**63  # no step has this number, so shuffling has a stream of its own
 
 
@@ -43,6 +44,8 @@ class Trainer:
       repeat, and resume, exactly.
     - `clip_norm`: the greatest Euclidean norm of all gradients together.
     - `penalty`: a function of the model to add to the loss.
+    - `engine`: ``"dynamic"`` evaluates every operation by NumPy; ``"compiled"`` makes one native
+      program of a step (the numbers agree to rounding; a run repeats, and resumes, exactly).
 
     >>> import lamina
     >>> from lamina import nn, optim
@@ -86,6 +89,8 @@ class Trainer:
         self.key = lamina.random.key(seed) if key is None else as_tensor(key)
         objective = Objective(resolve(loss), penalty)
         self.training_step = TrainingStep(model, objective, self.optimiser, clip_norm)
+        compiled = engine == "compiled"
+        self.run_step = CompiledStep(self.training_step) if compiled else self.training_step
         self.epoch = 0
         self.step = 0
         self.epochs = 0

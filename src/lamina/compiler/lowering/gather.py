@@ -1,4 +1,8 @@
-"""Loops for gather and scatter-add. Positions out of range read zero and add nothing."""
+"""Loops for gather and scatter-add.
+
+A position out of range reads NaN (0 in integers) and adds nothing: a loss computed from it is not
+finite, and the dynamic engine then says which index it was.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from lamina.compiler.ir import (
     If,
     Load,
     Local,
+    Number,
     Op,
     Statement,
     Store,
@@ -19,7 +24,7 @@ from lamina.compiler.ir import (
 )
 from lamina.compiler.lowering.building import Body, at, fill, inside, names, nest, zero
 from lamina.compiler.machines import Machine
-from lamina.core.types import Shape, int64
+from lamina.core.types import DType, Shape, int64
 from lamina.ops.gather import Gather, ScatterAdd
 
 
@@ -51,7 +56,7 @@ def lower_gather(
     where = _Positions(operation.axis, x.shape, indices)
     target = at(where.loops)
     copy = If(where.valid, (Store(out, target, Load(x, where.place)),))
-    clear = Store(out, target, zero(out.dtype))
+    clear = Store(out, target, _nothing(out.dtype))
     return nest(where.loops, where.shape, *where.read, clear, copy)
 
 
@@ -64,3 +69,7 @@ def lower_scatter_add(
     value = op("add", Load(out, where.place), Load(g, at(where.loops)))
     add = If(where.valid, (Store(out, where.place, value),))
     return (*fill(out, zero(out.dtype)), *nest(where.loops, where.shape, *where.read, add))
+
+
+def _nothing(dtype: DType) -> Number:
+    return Number(float("nan"), dtype) if dtype.kind == "f" else zero(dtype)
