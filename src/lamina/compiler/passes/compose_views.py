@@ -28,10 +28,11 @@ def _compose(node: Node, operands: Operands) -> Node:
         for read, operand in zip(operation.reads, operands, strict=True)
     ]
     reads = tuple(read for read, _ in pairs)
+    sources = tuple(source for _, source in pairs)
     composed = normal(replace(operation, reads=reads))
-    if composed == operation:
+    if composed == operation and sources == operands:
         return rebuilt(node, operands)
-    return made(composed, tuple(operand for _, operand in pairs), node)
+    return made(composed, sources, node)
 
 
 def _behind(read: Read, operand: Node, contraction: Contraction) -> tuple[Read, Node]:

@@ -135,20 +135,25 @@ class _Formula:
 
     def _within_limits(self, chosen: list[bool]) -> list[bool]:
         """Choose in order while the formula is short enough and reads few enough arrays."""
-        expr = _expression(_function(self.node))
-        calls, dtype = size(expr), _dtype(self.node)
+        calls = size(_expression(_function(self.node)))
         arrays = {id(o) for o in self.operands if as_const(o) is None}
-        taken = []
-        for n, (operand, wish) in enumerate(zip(self.operands, chosen, strict=True)):
-            fits = wish and _compatible(operand, dtype, self.node)
-            if fits:
-                more = occurrences(expr, n) * size(_expression(_function(operand)))
+        taken: dict[int, bool] = {}
+        for operand, wish in zip(self.operands, chosen, strict=True):
+            if id(operand) in taken:
+                continue
+            taken[id(operand)] = wish and _compatible(operand, _dtype(self.node), self.node)
+            if taken[id(operand)]:
+                more = calls + self._mentions(operand) * size(_expression(_function(operand)))
                 reads = arrays - {id(operand)} | {id(o) for o in operand.operands}
-                fits = calls + more <= LONGEST and len(reads) <= MOST_OPERANDS
-            if fits:
-                calls, arrays = calls + more, reads
-            taken.append(fits)
-        return taken
+                taken[id(operand)] = more <= LONGEST and len(reads) <= MOST_OPERANDS
+            if taken[id(operand)]:
+                calls, arrays = more, reads
+        return [taken[id(operand)] for operand in self.operands]
+
+    def _mentions(self, operand: Node) -> int:
+        """Return how often the formula mentions an operand, which may be several arguments."""
+        expr = _expression(_function(self.node))
+        return sum(occurrences(expr, n) for n, o in enumerate(self.operands) if o is operand)
 
     def _arguments(self, taken: list[bool]) -> list[Expr]:
         """Return what stands for each operand: a formula, a constant or an argument."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lamina.compiler.passes.formulas import applied
 from lamina.compiler.passes.numbers import as_const, number, repeated
 from lamina.compiler.passes.rewriting import Operands, consumers, known, made, rebuilt, rewrite
@@ -9,7 +11,7 @@ from lamina.compiler.passes.views import is_whole, normal
 from lamina.core.node import Node
 from lamina.core.program import Program
 from lamina.core.types import Shape, is_float
-from lamina.ops.contraction import Contraction
+from lamina.ops.contraction import Contraction, Read
 from lamina.ops.pointwise import Cast, Pointwise
 from lamina.ops.scalar import Arg
 from lamina.ops.structure import Alias, Concatenate, Reshape
@@ -56,10 +58,26 @@ def _reshape(shape: Shape, node: Node, operand: Node) -> Node:
 
 
 def _contraction(operation: Contraction, node: Node, operands: Operands) -> Node:
-    plain = normal(operation)
+    """Take out factors that are 1, and the whole contraction if it is the operand itself."""
+    kept = _without_ones(operation, operands)
+    factors = tuple(operands[n] for n in kept)
+    plain = normal(replace(operation, reads=tuple(operation.reads[n] for n in kept)))
     if is_whole(plain):
-        return _reshape(node.shape, node, operands[0])
-    return rebuilt(node, operands) if plain == operation else made(plain, operands, node)
+        return _reshape(node.shape, node, factors[0])
+    return rebuilt(node, operands) if plain == operation else made(plain, factors, node)
+
+
+def _without_ones(operation: Contraction, operands: Operands) -> list[int]:
+    """Return the operands that are not 1 wherever they are read; the first if all are."""
+
+    def is_one(read: Read, operand: Node) -> bool:
+        inside = zip(read.indices, read.shape, strict=True)
+        return number(operand) == 1 and all(
+            index.stays_inside(operation.extents, length) for index, length in inside
+        )
+
+    pairs = enumerate(zip(operation.reads, operands, strict=True))
+    return [n for n, pair in pairs if not is_one(*pair)] or [0]
 
 
 def _pointwise(operation: Pointwise, node: Node, operands: Operands) -> Node:
