@@ -1,4 +1,20 @@
-"""Elementary functions, vectorised: every scalar function in operations that machines have."""
+"""Elementary functions, vectorised: every scalar function in operations that machines have.
+
+Greatest errors found, in units of the last place, against high precision (float32: every number
+for exp, every 13th for the others; with fma). Special values are NumPy's.
+
+| function                                   | float32 | float64 |
+|--------------------------------------------|---------|---------|
+| +, -, ·, /, √, floor, ceil, round, 1/x     | 0.5     | 0.5     |
+| exp, log                                   | 0.94    | 0.89    |
+| expm1, log1p, tanh, cosh, atan             | 1.38    | 1.36    |
+| logistic, softplus, sinh, rsqrt            | 1.65    | 1.60    |
+| erf, asin, acos                            | 1.10    | 1.07    |
+| sin, cos (arguments of every size)         | 0.5     | 0.78    |
+| tan                                        | 0.5     | 2.1     |
+| power                                      | 0.5     | 0.91    |
+| remainder, floor_divide                    | NumPy's | NumPy's |
+"""
 
 from lamina.compiler.elementary.expansion import RULES, expand
 from lamina.compiler.elementary.term import Bindings

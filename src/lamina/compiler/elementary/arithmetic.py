@@ -29,7 +29,7 @@ def absolute(x: Term) -> Term:
 
 def sign(x: Term) -> Term:
     """-1, 0 or 1; NaN for NaN."""
-    positive = select(x > 0, x.like(1), 0 if not is_float(x) else x)
+    positive = select(x > 0, 1, x)
     if x.dtype.kind == "u":
         return positive
     return select(x < 0, -1, select(x.equals(0), 0, positive))

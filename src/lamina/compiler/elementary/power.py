@@ -31,7 +31,7 @@ def _of_floats(x: Term, y: Term) -> Term:
     whole = y.apply("floor").equals(y)
     odd = half.apply("floor").differs(half) & whole
     signed = flip_where(size, odd & (with_sign(x.like(1.0), x) < 0.0))
-    value = select((x < 0.0) & (x > -inf) & ~whole, y + nan, signed)
+    value = select((x < 0.0) & (x > -inf) & ~whole, nan, signed)
     return select(x.equals(1.0) | y.equals(0.0), 1.0, value)
 
 
