@@ -18,8 +18,8 @@ def erf(x: Term) -> Term:
     size = abs(x)
     beyond = at_most(size, end) - 1.0
     far = 1.0 - reduce(polynomial(beyond, coefficients[bits])).small()
-    near = select(x.equals(0.0), x, fma(polynomial(x * x, ERF[bits]), x, x))
-    return select(size < 1.0, near, with_sign(far, x))
+    near = fma(polynomial(x * x, ERF[bits]), size, size)
+    return with_sign(select(size < 1.0, near, far), x)
 
 
 RULES = {"erf": erf}

@@ -94,7 +94,7 @@ def tanh(x: Term) -> Term:
     size = abs(x)
     twice = at_most(size + size, 0.7 * (form.fraction + 3))
     far = 1.0 - 2.0 / (reduce(twice).small() + 1.0)
-    return select(size < 0.625, odd(x, TANH[form.bits]), with_sign(far, x))
+    return with_sign(select(size < 0.625, odd(size, TANH[form.bits]), far), x)
 
 
 def sinh(x: Term) -> Term:
@@ -102,7 +102,8 @@ def sinh(x: Term) -> Term:
     size = abs(x)
     half = exp_scaled(size, -1)
     far = half - 0.25 / half
-    return select(size < 1.0, odd(x, SINH[format_of(x.dtype).bits]), with_sign(far, x))
+    near = odd(size, SINH[format_of(x.dtype).bits])
+    return with_sign(select(size < 1.0, near, far), x)
 
 
 def cosh(x: Term) -> Term:
@@ -112,10 +113,9 @@ def cosh(x: Term) -> Term:
 
 
 def odd(x: Term, coefficients: tuple[float, ...]) -> Term:
-    """Return x + x³ P(x²)."""
+    """Return x + x³ P(x²) for x ≥ 0."""
     square = x * x
-    value = fma(polynomial(square, coefficients) * square, x, x)
-    return select(x.equals(0.0), x, value)
+    return fma(polynomial(square, coefficients) * square, x, x)
 
 
 RULES = {
