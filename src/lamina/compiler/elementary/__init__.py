@@ -1,7 +1,7 @@
 """Elementary functions, vectorised: every scalar function in operations that machines have.
 
 Greatest errors found, in units of the last place, against high precision (float32: every number
-for exp, every 13th for the others; with fma). Special values are NumPy's.
+for exp and logistic, every 13th for the others; with fma). Special values are NumPy's.
 
 | function                                   | float32 | float64 |
 |--------------------------------------------|---------|---------|
