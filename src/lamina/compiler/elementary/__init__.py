@@ -1,7 +1,8 @@
 """Elementary functions, vectorised: every scalar function in operations that machines have.
 
-Greatest errors found, in units of the last place, against high precision (float32: every number
-for exp and logistic, every 13th for the others; with fma). Special values are NumPy's.
+Greatest errors found with fma, in units of the last place, against higher precision. Of float32,
+every number was tried for exp and logistic and every 13th for the other functions of one argument;
+the rest is from samples. Special values are NumPy's.
 
 | function                                   | float32 | float64 |
 |--------------------------------------------|---------|---------|
