@@ -54,7 +54,7 @@ class Executable:
         """Return the outputs for the inputs' values, as `Program.evaluate` does."""
         inputs = self._checked(arguments)
         outputs = [np.empty(t.shape, t.dtype) for t in self.plan.outputs]
-        arena = self._arenas.pop() if self._arenas else _aligned_empty(self.plan.arena)
+        arena = self._arena()
         base = arena.ctypes.data
         addresses = [a.ctypes.data for a in (*inputs, *self.plan.constants, *outputs)]
         addresses += [base + t.offset for t in self.plan.temporaries]
@@ -62,6 +62,13 @@ class Executable:
         self._module.run(ctypes.cast(pointers, ctypes.c_void_p))
         self._arenas.append(arena)
         return outputs
+
+    def _arena(self) -> Array:
+        """Return memory that no other call uses now; two threads may ask at once."""
+        try:
+            return self._arenas.pop()
+        except IndexError:
+            return _aligned_empty(self.plan.arena)
 
     def show(self, stage: str) -> str:
         """Return the program as text at one stage: graph, passes, loops, llvm or asm."""
@@ -87,7 +94,7 @@ class Executable:
                     f"{self.program.name}: compiled for {type_}, got "
                     f"{array.dtype}{list(array.shape)}"
                 )
-        return [np.ascontiguousarray(a) for a in arguments]
+        return [np.require(a, requirements=("C", "ALIGNED")) for a in arguments]
 
 
 @lru_cache(maxsize=1)

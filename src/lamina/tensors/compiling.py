@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from lamina.core.context import STATE
 from lamina.core.errors import ArgumentError
 from lamina.core.node import constant
 from lamina.core.program import Program
+from lamina.core.types import DEFAULT_FLOAT, DType, float64
+from lamina.diff.levels import TAPE, over
 from lamina.tensors.handle import Tensor, as_tensor
 from lamina.tensors.tracing import trace
 from lamina.tensors.tree import leaves, map_tree, rebuild
@@ -26,7 +29,11 @@ class Compiled:
 
     A signature is the structure of the containers, and the shapes and dtypes of the tensors,
     arrays and floats in them; whatever else there is among the arguments (whole numbers,
-    strings, None) is a constant of the compiled code and part of the signature.
+    strings, None) is a constant of the compiled code and part of the signature. A float has
+    float64's precision where an array of float64 is among the arguments, else float32's.
+
+    Where another function is being traced or differentiated, the function itself is called, and
+    becomes part of that.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -34,48 +41,47 @@ class Compiled:
         self._made: dict[Any, tuple[Executable, Any]] = {}
         update_wrapper(self, function)
 
-    def __call__(self, *arguments: Any) -> Any:
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         """Return what the function returns for these arguments."""
-        executable, result = self._get(arguments)
-        inputs = [np.asarray(as_tensor(leaf)) for leaf in leaves(arguments) if _is_input(leaf)]
-        values = iter(executable(*inputs))
+        given = _Arguments(arguments, keywords)
+        if given.belong_to_another():
+            return self._function(*arguments, **keywords)
+        executable, result = self._get(given)
+        values = iter(executable(*(np.asarray(tensor) for tensor in given.inputs)))
         return map_tree(
             lambda leaf: Tensor(constant(next(values))) if isinstance(leaf, Tensor) else leaf,
             result,
         )
 
-    def show(self, stage: Stage, *arguments: Any) -> str:
+    def show(self, stage: Stage, *arguments: Any, **keywords: Any) -> str:
         """Return the program for these arguments as text, at one stage of its compilation.
 
         ``"graph"`` is the traced program, ``"passes"`` the program after every pass,
         ``"loops"`` the kernels, ``"llvm"`` their LLVM code and ``"asm"`` the machine's.
         """
-        executable, _ = self._get(arguments)
         if stage not in ("graph", "passes", "loops", "llvm", "asm"):
             raise ArgumentError(f"show: expected graph, passes, loops, llvm or asm, got {stage!r}")
+        executable, _ = self._get(_Arguments(arguments, keywords))
         return executable.show(stage)
 
-    def _get(self, arguments: tuple[Any, ...]) -> tuple[Executable, Any]:
-        key = _signature(arguments)
+    def _get(self, given: _Arguments) -> tuple[Executable, Any]:
+        key = given.signature()
         if key not in self._made:
-            self._made[key] = self._compile(arguments)
+            self._made[key] = self._compile(given)
         return self._made[key]
 
-    def _compile(self, arguments: tuple[Any, ...]) -> tuple[Executable, Any]:
+    def _compile(self, given: _Arguments) -> tuple[Executable, Any]:
         from lamina.compiler.executable import Executable
 
-        every = leaves(arguments)
-        inputs = [as_tensor(leaf) for leaf in every if _is_input(leaf)]
         results: list[Any] = []
 
-        def flat(*given: Tensor) -> list[Tensor]:
-            values = iter(given)
-            restored = [next(values) if _is_input(leaf) else leaf for leaf in every]
-            results.append(self._function(*rebuild(arguments, restored)))
+        def flat(*traced: Tensor) -> list[Tensor]:
+            arguments, keywords = given.restored(traced)
+            results.append(self._function(*arguments, **keywords))
             return [leaf for leaf in leaves(results[-1]) if isinstance(leaf, Tensor)]
 
         flat.__name__ = getattr(self._function, "__name__", "f")
-        program: Program = trace(flat, *inputs)
+        program: Program = trace(flat, *given.inputs)
         return Executable(program), results[-1]
 
 
@@ -98,18 +104,55 @@ def compile(function: Callable[..., Any]) -> Compiled:
     return Compiled(function)
 
 
+class _Arguments:
+    """The arguments of a call: tensors, which are inputs of the program, and the rest."""
+
+    def __init__(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
+        self.tree = (arguments, dict(sorted(keywords.items())))
+        self.leaves = leaves(self.tree)
+        dtype = _float_dtype(self.leaves)
+        self.inputs = [
+            as_tensor(leaf, dtype if type(leaf) is float else None)
+            for leaf in self.leaves
+            if _is_input(leaf)
+        ]
+
+    def belong_to_another(self) -> bool:
+        """Return whether a trace or a derivative other than ``backward`` runs through them."""
+        kept = ~(STATE.get().suppressed | TAPE | over())
+        return any(t.node.value is None or t.node.tracks & kept for t in self.inputs)
+
+    def restored(self, values: Sequence[Tensor]) -> Any:
+        """Return arguments and keywords with other tensors."""
+        remaining = iter(values)
+        full = [next(remaining) if _is_input(leaf) else leaf for leaf in self.leaves]
+        return rebuild(self.tree, full)
+
+    def signature(self) -> Any:
+        """Return what tells apart the arguments that need code of their own."""
+        structure = repr(map_tree(lambda _: 0, self.tree))
+        types = tuple((t.shape, t.dtype.str) for t in self.inputs)
+        rest = tuple(None if _is_input(x) else (type(x), x) for x in self.leaves)
+        for leaf in rest:
+            _check_hashable(leaf)
+        return structure, types, rest
+
+
+def _check_hashable(leaf: Any) -> None:
+    try:
+        hash(leaf)
+    except TypeError as error:
+        raise ArgumentError(
+            f"a compiled function's argument: expected tensors, arrays, numbers, strings or other "
+            f"constants that can be hashed, in lists, tuples and dicts, got {leaf[1]!r}"
+        ) from error
+
+
+def _float_dtype(given: list[Any]) -> DType:
+    """Return the dtype for Python's floats, which have none."""
+    wide = any(isinstance(x, Tensor | np.ndarray) and x.dtype == float64 for x in given)
+    return float64 if wide else DEFAULT_FLOAT
+
+
 def _is_input(leaf: Any) -> bool:
     return isinstance(leaf, Tensor | np.ndarray | np.generic | float)
-
-
-def _signature(arguments: tuple[Any, ...]) -> Any:
-    """Return what tells apart the arguments that need code of their own."""
-
-    def of(leaf: Any) -> Any:
-        if not _is_input(leaf):
-            return leaf
-        tensor = as_tensor(leaf)
-        return (tensor.shape, str(tensor.dtype))
-
-    structure = map_tree(lambda _: 0, arguments)
-    return repr(structure), tuple(of(leaf) for leaf in leaves(arguments))
