@@ -19,16 +19,17 @@ from lamina.compiler.passes.fuse_pointwise import LONGEST, MOST_OPERANDS, fuse_p
 from lamina.compiler.passes.numbers import as_const, compact
 from lamina.compiler.passes.pipeline import PASSES, Pass
 from lamina.compiler.passes.rewriting import count_operations
-from lamina.compiler.passes.share_relu import share_relu
+from lamina.compiler.passes.share_relu import DERIVATIVE, RELU, share_relu
 from lamina.compiler.passes.simplify import remove_identities, sink_reshapes
 from lamina.core.errors import ArgumentError
-from lamina.core.node import Node, Operation, constant
+from lamina.core.node import Node, Operation, constant, placeholder
 from lamina.core.program import Program
+from lamina.core.types import Type, bool_, float64
 from lamina.ops import scalars
 from lamina.ops.gather import Gather
 from lamina.ops.loops import Loop, contraction
 from lamina.ops.pointwise import Pointwise
-from lamina.ops.scalar import Const
+from lamina.ops.scalar import Arg, Const, Scalar
 
 Function = Callable[..., Any]
 
@@ -66,14 +67,16 @@ CASES: dict[str, tuple[Pass, Function, dict[str, tuple[int, ...]], str]] = {
     ),
     "zeros are added still, for -0 becomes 0": (
         remove_identities,
-        lambda x: (x + 0) * 0,
+        lambda x: (0 + (x + 0)) * 0,
         {"x": (2,)},
         """
         c1 = 0.0
-        v1 = x + c1
         c2 = 0.0
-        v2 = v1 · c2
-        return v2
+        v1 = x + c2
+        v2 = c1 + v1
+        c3 = 0.0
+        v3 = v2 · c3
+        return v3
         """,
     ),
     "factors of one": (
@@ -230,6 +233,32 @@ def test_every_pass_has_a_golden_text() -> None:
 def test_nothing_to_do_is_seen(transform: Pass) -> None:
     program = trace(lambda x, y: lamina.tanh(x @ y), x=(2, 3), y=(3, 2))
     assert transform(program) is program
+
+
+def test_whole_numbers_have_one_zero() -> None:
+    program = lamina.trace(lambda x: 0 + (x + 0), lamina.arange(3))
+    assert remove_identities(program).outputs == program.inputs
+
+
+def test_relus_of_replaced_nodes_are_made_once() -> None:
+    x, v = (placeholder(Type((2,), float64), name) for name in "xv")
+    first = pending(DERIVATIVE, x, v)
+    second = pending(DERIVATIVE, first, v)
+    program = Program((x, v), (second, pending(RELU, first), pending(RELU, x)))
+    result = share_relu(program)
+    assert count_operations(result) == 4
+    arguments = [np.array([-1.0, 2.0]), np.array([3.0, -4.0])]
+    np.testing.assert_array_equal(result.evaluate(*arguments), program.evaluate(*arguments))
+
+
+def test_a_formula_about_bools_with_constants_stays_apart() -> None:
+    """Its constants are bools; in a formula about floats they would be floats."""
+    b = placeholder(Type((2,), bool_), "b")
+    x, y = (placeholder(Type((2,), float64), name) for name in "xy")
+    negation = Scalar("negation", "b", body=scalars.where(Arg(0), Const(0), Const(1)))
+    chosen = pending(Pointwise(scalars.where), pending(Pointwise(negation), b), x, y)
+    program = Program((b, x, y), (chosen,))
+    assert fuse_pointwise(program) is program
 
 
 # Limits ------------------------------------------------------------------------------------------

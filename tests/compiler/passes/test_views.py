@@ -141,6 +141,14 @@ def test_zeros_around_a_view(name: str) -> None:
     np.testing.assert_array_equal(found, seen)
 
 
+def test_a_stride_does_not_undo_a_division() -> None:
+    """X[i/2] with X[m] = Y[2m] is Y[i] for even i only: 2 · (i/2) must not become i."""
+    i, j = Loop("i", 5), Loop("j", 3)
+    view = contraction((j,), ((5,), (2 * j,)))
+    (read,) = contraction((i,), ((3,), (i / 2,))).reads
+    assert read_through(read, view, (5,)) is None
+
+
 def test_a_result_with_another_use_is_not_computed_twice() -> None:
     x = placeholder(Type((2, 3), float64), "x")
     n, k = Loop("n", 2), Loop("k", 3)

@@ -35,14 +35,14 @@ def rewrite(
         else:
             done[id(node)] = constants(node) if constants else node
     outputs = tuple(done[id(node)] for node in program.outputs)
-    if all(new is old for new, old in zip(outputs, program.outputs, strict=True)):
+    if outputs == program.outputs:
         return program
     return Program(program.inputs, outputs, program.name)
 
 
 def rebuilt(node: Node, operands: Operands) -> Node:
     """Return ``node`` applied to other operands of the same types; itself if they are its own."""
-    if all(new is old for new, old in zip(operands, node.operands, strict=True)):
+    if operands == node.operands:  # nodes are equal if they are the same
         return node
     return _placed(Node(node.operation, operands, node.type, None, 0, node.frame), node)
 
