@@ -1,6 +1,7 @@
 """Compose views: transposes, slices, pads and broadcasts vanish into contractions.
 
-Equal to rounding: the products and sums are the same, NumPy may sum in another order.
+Equal to rounding for finite operands: the products and sums are the same, but NumPy may sum in
+another order. (Where everything that is read lies outside, 0 · ∞ may have been NaN.)
 """
 
 from __future__ import annotations
