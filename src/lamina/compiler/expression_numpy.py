@@ -113,7 +113,7 @@ def _two_sum(a: Array, b: Array) -> tuple[Array, Array]:
 def _sum_to_odd(a: Array, b: Array) -> Array:
     """Return a + b rounded to the odd neighbour where inexact, so that rounding again is safe."""
     s, error = _two_sum(a, b)
-    even = (np.ascontiguousarray(s).view(np.int64) & 1) == 0
+    even = (np.asarray(s, order="C").view(np.int64) & 1) == 0
     inexact = np.isfinite(s) & (error != 0) & ~np.isnan(error)
     return np.where(inexact & even, np.nextafter(s, np.copysign(np.inf, error)), s)
 
