@@ -16,9 +16,9 @@ MODES = {"enable_grad", "no_grad"}
 TYPES = {"Tensor"}  # its methods are compared
 NORMS = {"get_total_norm"}  # the result of clip_grad_norm_, which is compared
 CONVERSIONS = {"as_tensor", "from_dlpack", "from_numpy", "tensor"}
-# Another thing under the same name: `equal` is elementwise, as in NumPy; `trace` gives a Program.
-UNLIKE = {"equal", "trace"}
-EXCLUDED = CONTAINERS | BASES | RANDOM | MODES | CONVERSIONS | UNLIKE | TYPES | NORMS
+UNLIKE = {"trace", "compile"}  # another thing under the same name: a Program, a Compiled
+PREDICATES = {"equal"}  # gives a Python bool, not a tensor
+EXCLUDED = CONTAINERS | BASES | RANDOM | MODES | CONVERSIONS | UNLIKE | PREDICATES | TYPES | NORMS
 NAMESPACES = [
     (functions, "torch.nn.functional"),
     (lamina, "torch"),

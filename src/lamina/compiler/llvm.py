@@ -431,14 +431,16 @@ def write_module(
     return str(module)
 
 
-def optimise(text: str) -> binding.ModuleRef:
-    """Return the module after LLVM's own passes."""
+def optimise(text: str, to: binding.TargetMachine | None = None) -> binding.ModuleRef:
+    """Return the module after LLVM's own passes, for this process or another machine."""
+    to = to or target()
     module = binding.parse_assembly(text)
+    module.triple, module.data_layout = to.triple, str(to.target_data)
     module.verify()
     options = binding.create_pipeline_tuning_options(speed_level=3)
     options.loop_vectorization = options.slp_vectorization = True
     options.loop_unrolling = False  # tiles are unrolled already; more only costs time to compile
-    builder = binding.create_pass_builder(target(), options)
+    builder = binding.create_pass_builder(to, options)
     builder.getModulePassManager().run(module, builder)
     return module
 
@@ -446,6 +448,20 @@ def optimise(text: str) -> binding.ModuleRef:
 def object_code(text: str) -> bytes:
     """Return native object code for LLVM IR."""
     code: bytes = target().emit_object(optimise(text))
+    return code
+
+
+def object_code_for(text: str, triple: str, chosen: Machine) -> bytes:
+    """Return object code for another architecture or system, which LLVM calls ``triple``.
+
+    The kernels must have been planned for ``chosen``.
+    """
+    binding.initialize_all_targets()
+    binding.initialize_all_asmprinters()
+    to = binding.Target.from_triple(triple).create_target_machine(
+        cpu=chosen.cpu, features=chosen.features, opt=3, reloc="pic", codemodel="default"
+    )
+    code: bytes = to.emit_object(optimise(text, to))
     return code
 
 

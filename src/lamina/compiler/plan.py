@@ -16,6 +16,7 @@ from lamina.compiler.machines import Machine
 from lamina.core.node import Node, Operation
 from lamina.core.program import Program
 from lamina.core.types import Array, DType, Shape, Type
+from lamina.ops.contraction import Contraction
 from lamina.ops.random import FoldIn, RandomBits
 from lamina.ops.structure import Alias, ArgSort, Reshape
 
@@ -177,6 +178,10 @@ class Planner:
         if isinstance(node.operation, Alias | Reshape):
             self._alias(node)
             return
+        seen = self._view(node)
+        if seen is not None:
+            self._place(node, seen, self.storages[id(node.operands[0])])
+            return
         plain = row_major(node.type)
         in_order = isinstance(node.operation, RandomBits | FoldIn)
         layout = plain if in_order else self._layout(node.type)
@@ -200,15 +205,37 @@ class Planner:
             self._place(node, Layout(node.shape, node.dtype, zeros), storage)
         elif node.shape == old.shape:
             self._place(node, old, storage)
-        elif old.strides == row_major(operand.type).strides:
+        elif old == row_major(operand.type):
             self._place(node, row_major(type_), storage)
-        elif node.shape[:1] == old.shape[:1]:
+        elif node.shape[:1] == old.shape[:1] and old == batch_innermost(operand.type):
             self._place(node, batch_innermost(type_), storage)
         else:
             copy = self._temporary(row_major(operand.type))
             made = kernel(Alias(), row_major(operand.type), (old,), self.machine)
             self._step(made, [copy, storage])
             self._place(node, row_major(type_), copy)
+
+    def _view(self, node: Node) -> Layout | None:
+        """Return how a repetition or permutation of the operand reads its memory, if it is one."""
+        view = node.operation
+        if (
+            not isinstance(view, Contraction)
+            or not view.is_view
+            or view.guards
+            or 0 in view.extents
+        ):
+            return None
+        (read,), old = view.reads, self.layouts[id(node.operands[0])]
+        pairs = list(zip(read.indices, read.shape, strict=True))
+        if any(i.constant or not i.stays_inside(view.extents, size) for i, size in pairs):
+            return None
+        if any(c < 0 for i, _ in pairs for c in i.coefficients):
+            return None
+        strides = tuple(
+            sum(i.coefficients[n] * s for i, s in zip(read.indices, old.strides, strict=True))
+            for n in range(len(view.extents))
+        )
+        return Layout(node.shape, node.dtype, strides)
 
     def _copy_outputs(self, owners: dict[int, Storage]) -> None:
         """Copy what is an output twice, or is an input or a constant too."""

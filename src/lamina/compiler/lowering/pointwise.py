@@ -20,7 +20,7 @@ def lower_pointwise(
     loops = names(out.shape)
     bindings = Bindings()
     arguments = tuple(Load(buffer, at(loops)) for buffer in operands)
-    value = expand(operation.function, arguments, bindings)
+    value = expand(operation.function, arguments, bindings, fused=machine.fma)
     return nest_for(out, loops, *bindings.statements, Store(out, at(loops), value))
 
 
