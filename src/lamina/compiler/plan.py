@@ -11,6 +11,7 @@ import numpy as np
 
 from lamina.compiler.ir import Buffer, Kernel, contiguous
 from lamina.compiler.lowering import lower
+from lamina.compiler.lowering.contraction import sums_over_lanes
 from lamina.compiler.lowering.sort import scratch
 from lamina.compiler.machines import Machine
 from lamina.core.node import Node, Operation
@@ -107,6 +108,7 @@ class Planner:
         self.machine = machine
         self.plan = Plan()
         self.layouts: dict[int, Layout] = {}
+        self.turned: dict[int, tuple[Layout, Storage]] = {}
         self.storages: dict[int, Storage] = {}
         self.made: list[Storage] = []
         self.steps: list[tuple[Kernel, list[Storage]]] = []
@@ -169,6 +171,7 @@ class Planner:
         """Copy what is laid out otherwise than temporaries are."""
         old, new = self.layouts[id(node)], self._layout(node.type)
         if old != new:
+            self.turned[id(node)] = old, self.storages[id(node)]
             storage = self._temporary(new)
             made = kernel(Alias(), new, (old,), self.machine)
             self._step(made, [storage, self.storages[id(node)]])
@@ -187,13 +190,48 @@ class Planner:
         layout = plain if in_order else self._layout(node.type)
         if layout != plain:
             owner = None
-        operands = [self.layouts[id(o)] for o in node.operands]
+        found = self._operands(node, layout)
+        operands, used = [each for each, _ in found], [storage for _, storage in found]
         made = kernel(node.operation, layout, tuple(operands), self.machine)
-        used = [self.storages[id(o)] for o in node.operands]
         storage = owner or self._temporary(layout)
         extra = [self._temporary(layout)] if isinstance(node.operation, ArgSort) else []
         self._place(node, layout, storage)
         self._step(made, [storage, *used, *extra])
+
+    def _operands(self, node: Node, out: Layout) -> list[tuple[Layout, Storage]]:
+        """Return how and where a node's operands lie.
+
+        An operand of a contraction is turned to row-major order if lanes can then run along the
+        result: that costs a pass over the operand and saves adding up lanes for every sum.
+        """
+        given = [(self.layouts[id(o)], self.storages[id(o)]) for o in node.operands]
+        operation = node.operation
+        if not isinstance(operation, Contraction) or node.dtype.kind != "f":
+            return given
+        if not self._sums_over_lanes(operation, out, [layout for layout, _ in given]):
+            return given
+        for place, operand in enumerate(node.operands):
+            turned = [layout for layout, _ in given]
+            turned[place] = row_major(operand.type)
+            changed = turned[place] != given[place][0]
+            if changed and not self._sums_over_lanes(operation, out, turned):
+                given[place] = self._turned(operand)
+                break
+        return given
+
+    def _sums_over_lanes(self, operation: Contraction, out: Layout, operands: list[Layout]) -> bool:
+        buffers = [layout.buffer(f"x{n}") for n, layout in enumerate(operands)]
+        return sums_over_lanes(operation, out.buffer("out"), buffers, self.machine)
+
+    def _turned(self, node: Node) -> tuple[Layout, Storage]:
+        """Return a copy of a node's value in row-major order, made once."""
+        if id(node) not in self.turned:
+            layout = row_major(node.type)
+            storage = self._temporary(layout)
+            made = kernel(Alias(), layout, (self.layouts[id(node)],), self.machine)
+            self._step(made, [storage, self.storages[id(node)]])
+            self.turned[id(node)] = layout, storage
+        return self.turned[id(node)]
 
     def _alias(self, node: Node) -> None:
         """Give a node its operand's memory, if its elements lie there in the node's order."""

@@ -49,6 +49,17 @@ def lower_contraction(
     return (*fill(out, zero(out.dtype)), *(s for part in parts for s in part.body()))
 
 
+def sums_over_lanes(
+    operation: Contraction, out: Buffer, operands: Sequence[Buffer], machine: Machine
+) -> bool:
+    """Return whether lanes would run along a summed loop, or not at all."""
+    parts = phases(operation)
+    if len(parts) != 1 or 0 in operation.extents:
+        return False
+    schedule = Part(0, parts[0], out, operands, machine).schedule
+    return schedule is None or schedule.lane >= operation.out_rank
+
+
 @dataclass(frozen=True)
 class Clip:
     """The limits that an index puts on a loop; ``loop`` is -1 if the index never is inside."""

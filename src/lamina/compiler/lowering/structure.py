@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lamina.compiler.ir import Affine, Buffer, Expression, Load, Statement, Store
-from lamina.compiler.lowering.building import Body, at, flat, names, nest, nest_for
+from lamina.compiler.ir import (
+    Affine,
+    Buffer,
+    Expression,
+    For,
+    Limit,
+    Load,
+    Statement,
+    Store,
+)
+from lamina.compiler.lowering.building import Body, at, count, flat, names, nest, nest_for
 from lamina.compiler.machines import Machine
 from lamina.core.errors import GraphError
 from lamina.core.node import Operation
 from lamina.ops.structure import Concatenate
+
+BLOCK = 16
+"""The side of the squares in which a transposition goes: a cache line of floats."""
 
 
 def lower_copy(
@@ -22,8 +34,38 @@ def lower_copy(
         if whole is None or parts is None:
             raise GraphError(f"{operation.name}: expected contiguous buffers, got {out}, {x}")
         out, x = whole, parts
+    return _transposed(out, x) or _straight(out, x)
+
+
+def _straight(out: Buffer, x: Buffer) -> Body:
     loops = names(out.shape)
     return nest_for(out, loops, Store(out, at(loops), Load(x, at(loops))))
+
+
+def _transposed(out: Buffer, x: Buffer) -> Body | None:
+    """Return loops over square blocks, if different axes run fastest in the two memories."""
+    fast = _fastest(out), _fastest(x)
+    if None in fast or fast[0] == fast[1]:
+        return None
+    loops = names(out.shape)
+    body: Body = (Store(out, at(loops), Load(x, at(loops))),)
+    blocked = [axis for axis in (fast[1], fast[0]) if axis is not None]
+    for axis in reversed(blocked):
+        block = f"block{axis}"
+        start = Limit(Affine(0, ((block, BLOCK),)))
+        stop = Limit(Affine(BLOCK, ((block, BLOCK),)))
+        end = Limit(Affine(out.shape[axis]))
+        body = (For(loops[axis], (start,), (stop, end), body),)
+    for axis in blocked:
+        body = (count(f"block{axis}", -(-out.shape[axis] // BLOCK), *body),)
+    rest = [axis for axis in range(len(loops)) if axis not in blocked]
+    return nest([loops[a] for a in rest], tuple(out.shape[a] for a in rest), *body)
+
+
+def _fastest(buffer: Buffer) -> int | None:
+    """Return the axis along which neighbours in memory lie."""
+    axes = (a for a, s in enumerate(buffer.strides) if s == 1 and buffer.shape[a] >= BLOCK)
+    return next(axes, None)
 
 
 def lower_concatenate(
