@@ -60,7 +60,7 @@ def compare(machine: str) -> None:
     assembly = lamina.compile(lambda x: x @ x).show("asm", square)
     used = [name for name in ("xmm", "ymm", "zmm") if name in assembly]
     assert machine not in WIDEST or used[-1] == WIDEST[machine]
-    for dtype in ("float32", "float64"):
+    for dtype in ("float32", "float64") if machine == "avx2" else ("float32",):
         weights, images, labels = arguments(dtype)
         given = {name: lamina.tensor(w) for name, w in weights.items()}
         wanted = training_step(given, lamina.tensor(images), lamina.tensor(labels))
