@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from lamina.core import philox
-from lamina.core.errors import ArgumentError, ShapeError
+from lamina.core.context import STATE
+from lamina.core.errors import ArgumentError, ShapeError, TraceError
 from lamina.core.node import constant
 from lamina.core.types import DEFAULT_FLOAT, as_dtype, float64, is_float
 from lamina.ops.random import FoldIn, RandomBits
@@ -153,7 +154,16 @@ class KeyStream:
         self.count = count
 
     def next(self) -> Tensor:
-        """Return the next key."""
+        """Return the next key.
+
+        Raises `TraceError` in a function being compiled, unless the stream's own key is one of
+        its arguments: the compiled code would draw the same numbers in every call.
+        """
+        if STATE.get().compiling and self.key.node.value is not None:
+            raise TraceError(
+                "a compiled function would draw the same random numbers in every call: pass a "
+                "key as an argument, and use it inside `with lamina.random.use_keys(key):`"
+            )
         self.count += 1
         return fold_in(self.key, self.count - 1)
 

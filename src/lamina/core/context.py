@@ -45,6 +45,7 @@ class State:
     suppressed: int = 0
     frame: Frame | None = None
     recorder: Recorder | None = None
+    compiling: bool = False
 
 
 STATE: ContextVar[State] = ContextVar("lamina_state", default=State())
@@ -90,3 +91,10 @@ def record() -> Iterator[Recorder]:
     recorder = Recorder()
     with _use(replace(STATE.get(), recorder=recorder)):
         yield recorder
+
+
+@contextmanager
+def compiling() -> Iterator[None]:
+    """Mark what is made inside the block as code to be run again and again with other values."""
+    with _use(replace(STATE.get(), compiling=True)):
+        yield

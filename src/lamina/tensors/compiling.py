@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from lamina.core.context import STATE
+from lamina.core.context import STATE, compiling
 from lamina.core.errors import ArgumentError
 from lamina.core.node import constant
 from lamina.core.program import Program
@@ -81,7 +81,8 @@ class Compiled:
             return [leaf for leaf in leaves(results[-1]) if isinstance(leaf, Tensor)]
 
         flat.__name__ = getattr(self._function, "__name__", "f")
-        program: Program = trace(flat, *given.inputs)
+        with compiling():
+            program: Program = trace(flat, *given.inputs)
         return Executable(program), results[-1]
 
 
