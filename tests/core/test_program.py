@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 import lamina
 from lamina.core.errors import ArgumentError, ShapeError
-from lamina.core.node import Node, Operation, apply, constant, placeholder
+from lamina.core.node import Example, Node, Operation, apply, constant, placeholder
 from lamina.core.program import Program
 from lamina.core.types import Array, Type
 from lamina.core.verify import verify
@@ -92,6 +93,10 @@ class Probe(Operation):
         out = operands[0] + 1
         self.results.append(weakref.ref(out))
         return out
+
+    @classmethod
+    def examples(cls, rng: np.random.Generator) -> Iterator[Example]:
+        yield Example(cls(), (np.ones(2),))
 
 
 def test_values_are_freed_after_their_last_use() -> None:

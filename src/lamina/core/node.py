@@ -60,9 +60,9 @@ class Operation(ABC):
         return f"{out} = {self.name}({', '.join([*names, *attributes])})"
 
     @classmethod
+    @abstractmethod
     def examples(cls, rng: np.random.Generator) -> Iterator[Example]:
         """Yield operations of this kind with operands, for the tests that walk the registry."""
-        raise NotImplementedError
 
 
 class Node:

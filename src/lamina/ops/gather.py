@@ -9,12 +9,13 @@ from math import prod
 import numpy as np
 
 from lamina.core.errors import ArgumentError, DTypeError, ShapeError
-from lamina.core.node import Example, Node, Operation, apply
+from lamina.core.node import Example, Operation
 from lamina.core.types import Array, Shape, Type
+from lamina.ops.kinds import LinearInFirst
 
 
 @dataclass(frozen=True)
-class Gather(Operation):
+class Gather(LinearInFirst):
     """``out[p…, j…, r…] = x[p…, i₁[j…], …, i_k[j…], r…]``: k index operands from ``axis`` on.
 
     Errors: `ArgumentError` names the first index that is out of range.
@@ -33,14 +34,8 @@ class Gather(Operation):
         _check_range("gather", x.shape, self.axis, indices)
         return np.asarray(x[(slice(None),) * self.axis + tuple(indices)])
 
-    def vjp(self, node: Node, index: int, cotangent: Node) -> Node | None:
-        if index:
-            return None
-        x, *indices = node.operands
-        return apply(ScatterAdd(self.axis, x.shape), cotangent, *indices)
-
-    def jvp(self, node: Node, index: int, tangent: Node) -> Node | None:
-        return None if index else apply(self, tangent, *node.operands[1:])
+    def transposed(self, shape: Shape) -> Operation:
+        return ScatterAdd(self.axis, shape)
 
     @classmethod
     def examples(cls, rng: np.random.Generator) -> Iterator[Example]:
@@ -51,7 +46,7 @@ class Gather(Operation):
 
 
 @dataclass(frozen=True)
-class ScatterAdd(Operation):
+class ScatterAdd(LinearInFirst):
     """The adjoint of `Gather`: add each element of g to the place of x that it was read from."""
 
     axis: int
@@ -74,11 +69,8 @@ class ScatterAdd(Operation):
         _check_range(self.name, self.shape, self.axis, indices)
         return scatter_add(g, _flat(self.shape, self.axis, indices), self.shape)
 
-    def vjp(self, node: Node, index: int, cotangent: Node) -> Node | None:
-        return None if index else apply(Gather(self.axis), cotangent, *node.operands[1:])
-
-    def jvp(self, node: Node, index: int, tangent: Node) -> Node | None:
-        return None if index else apply(self, tangent, *node.operands[1:])
+    def transposed(self, shape: Shape) -> Operation:
+        return Gather(self.axis)
 
     @classmethod
     def examples(cls, rng: np.random.Generator) -> Iterator[Example]:

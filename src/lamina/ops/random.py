@@ -10,14 +10,15 @@ import numpy as np
 
 from lamina.core import philox
 from lamina.core.errors import DTypeError
-from lamina.core.node import Example, Node, Operation
+from lamina.core.node import Example
 from lamina.core.types import Array, Shape, Type, uint32
+from lamina.ops.kinds import Constantlike
 
 KEY = Type((2,), uint32)
 
 
 @dataclass(frozen=True)
-class RandomBits(Operation):
+class RandomBits(Constantlike):
     """32 random bits for each element of ``shape``, a pure function of the key."""
 
     shape: Shape
@@ -33,11 +34,6 @@ class RandomBits(Operation):
     def evaluate(self, *operands: Array) -> Array:
         return philox.random_bits(operands[0], prod(self.shape)).reshape(self.shape)
 
-    def vjp(self, node: Node, index: int, cotangent: Node) -> Node | None:
-        return None
-
-    jvp = vjp
-
     @classmethod
     def examples(cls, rng: np.random.Generator) -> Iterator[Example]:
         for shape in ((), (0,), (5,), (2, 3)):
@@ -45,7 +41,7 @@ class RandomBits(Operation):
 
 
 @dataclass(frozen=True)
-class FoldIn(Operation):
+class FoldIn(Constantlike):
     """A new key from a key and a number (uint32): counters and steps become independent keys."""
 
     @property
@@ -60,11 +56,6 @@ class FoldIn(Operation):
 
     def evaluate(self, *operands: Array) -> Array:
         return philox.fold_in(operands[0], int(operands[1]))
-
-    def vjp(self, node: Node, index: int, cotangent: Node) -> Node | None:
-        return None
-
-    jvp = vjp
 
     @classmethod
     def examples(cls, rng: np.random.Generator) -> Iterator[Example]:

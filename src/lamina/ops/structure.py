@@ -9,8 +9,9 @@ from math import prod
 import numpy as np
 
 from lamina.core.errors import DTypeError, ShapeError
-from lamina.core.node import Example, Node, Operation, apply
+from lamina.core.node import Example, Node, Operation
 from lamina.core.types import Array, Shape, Type, int64
+from lamina.ops.kinds import Constantlike, LinearInFirst
 from lamina.ops.loops import Loop, contract
 
 
@@ -34,17 +35,12 @@ class Alias(Operation):
         yield Example(cls(), (rng.normal(size=(2, 3)),))
 
 
-class Detach(Alias):
+class Detach(Constantlike, Alias):
     """The operand as a constant: derivatives do not pass."""
-
-    def vjp(self, node: Node, index: int, cotangent: Node) -> Node | None:
-        return None
-
-    jvp = vjp
 
 
 @dataclass(frozen=True)
-class Reshape(Operation):
+class Reshape(LinearInFirst):
     """The same elements in row-major order under another shape of the same size."""
 
     shape: Shape
@@ -60,11 +56,8 @@ class Reshape(Operation):
     def evaluate(self, *operands: Array) -> Array:
         return operands[0].reshape(self.shape)
 
-    def vjp(self, node: Node, index: int, cotangent: Node) -> Node:
-        return apply(Reshape(node.operands[0].shape), cotangent)
-
-    def jvp(self, node: Node, index: int, tangent: Node) -> Node:
-        return apply(self, tangent)
+    def transposed(self, shape: Shape) -> Operation:
+        return Reshape(shape)
 
     @classmethod
     def examples(cls, rng: np.random.Generator) -> Iterator[Example]:
@@ -116,7 +109,7 @@ class Concatenate(Operation):
 
 
 @dataclass(frozen=True)
-class ArgSort(Operation):
+class ArgSort(Constantlike):
     """The stable order that sorts along an axis, as int64 positions."""
 
     axis: int
@@ -128,11 +121,6 @@ class ArgSort(Operation):
 
     def evaluate(self, *operands: Array) -> Array:
         return np.argsort(operands[0], axis=self.axis, kind="stable")
-
-    def vjp(self, node: Node, index: int, cotangent: Node) -> Node | None:
-        return None
-
-    jvp = vjp
 
     @classmethod
     def examples(cls, rng: np.random.Generator) -> Iterator[Example]:

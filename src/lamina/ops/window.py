@@ -8,6 +8,7 @@ is greater than any number (both as in PyTorch's max_pool).
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -19,6 +20,7 @@ from lamina.core.node import Example, Node, Operation, apply
 from lamina.core.types import Array, Shape, Type, int64
 from lamina.ops import window_numpy
 from lamina.ops.contraction import Contraction, Read
+from lamina.ops.kinds import Constantlike, LinearInFirst
 from lamina.ops.loops import Loop, contraction
 
 
@@ -92,7 +94,7 @@ class WindowMax(Window):
         return apply(WindowSelect(self.window), tangent, place)
 
 
-class WindowArgMax(Window):
+class WindowArgMax(Constantlike, Window):
     """``out[o]`` = the first place in window o at which the maximum stands (int64)."""
 
     @property
@@ -106,74 +108,69 @@ class WindowArgMax(Window):
     def evaluate(self, *operands: Array) -> Array:
         return window_numpy.argmax(self.window, operands[0])
 
-    def vjp(self, node: Node, index: int, cotangent: Node) -> Node | None:
-        return None
 
-    jvp = vjp
+class _Routing(LinearInFirst, Window):
+    """What select and spread share: an operand, and a place (int64) for every window."""
+
+    @property
+    @abstractmethod
+    def operand_shape(self) -> Shape:
+        """The shape of what is routed."""
+
+    def infer(self, *operands: Type) -> Type:
+        routed, place = operands
+        if routed.shape != self.operand_shape:
+            raise ShapeError(f"{self.name}: expected shape {self.operand_shape}, got {routed}")
+        if place != Type(self.out_shape, int64):
+            raise ShapeError(
+                f"{self.name}: expected places int64{list(self.out_shape)}, got {place}"
+            )
+        return Type(self.transposed(routed.shape).operand_shape, routed.dtype)
+
+    @abstractmethod
+    def transposed(self, shape: Shape) -> _Routing: ...
+
+    @classmethod
+    def _example(cls, window: Contraction, rng: np.random.Generator) -> Example:
+        operation = cls(window)
+        place = rng.integers(0, operation.size, window.out_shape)
+        return Example(operation, (rng.normal(size=operation.operand_shape), place))
 
 
-class WindowSelect(Window):
+class WindowSelect(_Routing):
     """``out[o] = x[α(o, place[o])]``; zero where that is out of range. Adjoint: `WindowSpread`."""
 
     @property
     def name(self) -> str:
         return "select"
 
-    def infer(self, *operands: Type) -> Type:
-        self._check_operand(operands[0])
-        _check_place(self, operands[1])
-        return Type(self.out_shape, operands[0].dtype)
+    @property
+    def operand_shape(self) -> Shape:
+        return self.read.shape
 
     def evaluate(self, *operands: Array) -> Array:
         return window_numpy.select(self.window, *operands)
 
-    def vjp(self, node: Node, index: int, cotangent: Node) -> Node | None:
-        return None if index else apply(WindowSpread(self.window), cotangent, node.operands[1])
-
-    def jvp(self, node: Node, index: int, tangent: Node) -> Node | None:
-        return None if index else apply(self, tangent, node.operands[1])
-
-    @classmethod
-    def _example(cls, window: Contraction, rng: np.random.Generator) -> Example:
-        operation = cls(window)
-        place = rng.integers(0, operation.size, window.out_shape)
-        return Example(operation, (rng.normal(size=window.reads[0].shape), place))
+    def transposed(self, shape: Shape) -> _Routing:
+        return WindowSpread(self.window)
 
 
-class WindowSpread(Window):
+class WindowSpread(_Routing):
     """Add ``g[o]`` to ``out[α(o, place[o])]``: the adjoint of `WindowSelect`."""
 
     @property
     def name(self) -> str:
         return "spread"
 
-    def infer(self, *operands: Type) -> Type:
-        if operands[0].shape != self.out_shape:
-            raise ShapeError(f"spread: expected shape {self.out_shape}, got {operands[0]}")
-        _check_place(self, operands[1])
-        return Type(self.read.shape, operands[0].dtype)
+    @property
+    def operand_shape(self) -> Shape:
+        return self.out_shape
 
     def evaluate(self, *operands: Array) -> Array:
         return window_numpy.spread(self.window, *operands)
 
-    def vjp(self, node: Node, index: int, cotangent: Node) -> Node | None:
-        return None if index else apply(WindowSelect(self.window), cotangent, node.operands[1])
-
-    def jvp(self, node: Node, index: int, tangent: Node) -> Node | None:
-        return None if index else apply(self, tangent, node.operands[1])
-
-    @classmethod
-    def _example(cls, window: Contraction, rng: np.random.Generator) -> Example:
-        operation = cls(window)
-        place = rng.integers(0, operation.size, window.out_shape)
-        return Example(operation, (rng.normal(size=window.out_shape), place))
-
-
-def _check_place(operation: Window, place: Type) -> None:
-    if place != Type(operation.out_shape, int64):
-        raise ShapeError(
-            f"{operation.name}: expected places int64{list(operation.out_shape)}, got {place}"
-        )
+    def transposed(self, shape: Shape) -> _Routing:
+        return WindowSelect(self.window)
 
 
 def _distinct(shape: Shape, rng: np.random.Generator) -> Array:
