@@ -68,7 +68,7 @@ def test_train_reports_and_leaves_a_run() -> None:
 
 def test_train_for_people() -> None:
     result = lamina(*QUICK[:-1], "--epochs", 2)
-    assert result.stdout.startswith("test: loss 0.")
+    assert result.stdout.startswith("test, last weights: loss 0.")
     assert "finished after 2 epochs, in runs/mlp-moons" in result.stdout
     assert result.stderr.startswith("epoch 1/2  loss")
 
@@ -294,11 +294,13 @@ def test_an_interrupted_run_ends_with_130_and_a_checkpoint(number: int) -> None:
 
 def test_eval(finished: Path) -> None:
     found = lamina_json("eval", finished)
-    assert (found["split"], set(found)) == ("test", {"run", "split", "loss", "accuracy"})
+    assert set(found) == {"run", "split", "weights", "loss", "accuracy"}
+    assert (found["split"], found["weights"]) == ("test", "best")
     last = lamina_json("eval", finished, "--split", "validation", "--checkpoint", "last")
     history = load_checkpoint(finished / "checkpoints")["history"]["epochs"]
+    assert last["weights"] == "last"
     assert last["loss"] == pytest.approx(history[-1]["validation_loss"], rel=1e-5)
-    assert lamina("eval", finished).stdout.startswith("test: loss ")
+    assert lamina("eval", finished).stdout.startswith("test, best weights: loss ")
 
 
 def test_eval_on_other_data(finished: Path) -> None:

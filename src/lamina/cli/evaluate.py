@@ -53,6 +53,6 @@ def evaluate(
     splits = make_data(settings)
     found = make_trainer(settings, model, splits).evaluate(getattr(splits, split), batch_size)
     if as_json:
-        emit_json({"run": str(run), "split": split, **found})
+        emit_json({"run": str(run), "split": split, "weights": folder.weights(checkpoint), **found})
     else:
-        click.echo(f"{split}: {measures(found)}")
+        click.echo(f"{split}, {folder.weights(checkpoint)} weights: {measures(found)}")

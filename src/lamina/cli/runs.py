@@ -71,11 +71,13 @@ class RunFolder:
         found: Settings = self.read()["settings"]
         return found
 
+    def weights(self, which: str | None = None) -> str:
+        """Which weights are meant: ``"best"`` or ``"last"`` (by default the best, if there are)."""
+        return which or ("best" if storage.checkpoints(self.checkpoints / "best") else "last")
+
     def model(self, which: str | None = None) -> Module:
-        """The run's model with its ``"best"`` or ``"last"`` weights (by default the best)."""
+        """The run's model with the weights meant."""
         model, best = make_model(self.settings()), self.checkpoints / "best"
-        if which is None:
-            which = "best" if storage.checkpoints(best) else "last"
-        state = load_checkpoint(best if which == "best" else self.checkpoints)
+        state = load_checkpoint(best if self.weights(which) == "best" else self.checkpoints)
         model.load_state_dict(state["model"])
         return model.eval()

@@ -192,7 +192,7 @@ def _default_folder(settings: Settings) -> Path:
 
 def _report(record: dict[str, Any]) -> None:
     if record["test"]:
-        click.echo(f"test: {measures(record['test'])}")
+        click.echo(f"test, last weights: {measures(record['test'])}")
     epochs = "1 epoch" if record["epochs"] == 1 else f"{record['epochs']} epochs"
     click.echo(f"{record['status']} after {epochs}, in {record['run']}")
     if record["status"] == "interrupted":
