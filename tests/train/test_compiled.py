@@ -114,3 +114,18 @@ def test_a_label_out_of_range_is_an_error() -> None:
     x = np.zeros((20, 1, 8, 8), np.float32)
     with pytest.raises(ArgumentError, match=r"target must hold integers from 0 to 9"):
         bad.fit([(x, np.full(20, 11))] * 9, epochs=9, progress="none")
+
+
+def test_a_schedule_does_not_compile_anew_in_every_step() -> None:
+    model = network()
+    optimiser = optim.Adam(model.parameters())
+    schedule = optim.lr_scheduler.OneCycleLR(optimiser, max_lr=0.01, total_steps=12)
+    step = CompiledStep(
+        TrainingStep(model, Objective(resolve("cross_entropy"), None), optimiser, None)
+    )
+    x, y = batches()[0]
+    for number in range(10):
+        step(x, y, fold_in(lamina.random.key(1), number))
+        schedule.step()
+    assert optimiser.param_groups[0]["betas"] != (0.9, 0.999)
+    assert len(step._made) <= 2

@@ -20,6 +20,7 @@ from lamina.core.types import Array
 from lamina.diff.levels import TAPE
 from lamina.optim import Optimizer
 from lamina.tensors import Tensor
+from lamina.tensors.tree import leaves, map_tree
 from lamina.train.step import StepResult, TrainingStep
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class CompiledStep:
         self.step = step
         self._made: dict[Any, _Made] = {}
         self._changing = {RATE}
-        self._seen: dict[tuple[int, str], float] = {}
+        self._seen: dict[tuple[int, str], Any] = {}
 
     def __call__(self, inputs: Tensor, targets: Tensor, key: Tensor) -> StepResult:
         """Run one step: the weights, buffers and optimiser state change as dynamically."""
@@ -100,10 +101,11 @@ class CompiledStep:
 
     # Hyperparameters -------------------------------------------------------------------
 
-    def _numbers(self) -> Iterator[tuple[dict[str, Any], tuple[int, str], float]]:
+    def _numbers(self) -> Iterator[tuple[dict[str, Any], tuple[int, str], Any]]:
+        """Yield every hyperparameter that is a number or a tuple of them (Adam's betas)."""
         for number, group in enumerate(self._optimiser.param_groups):
             for name, value in group.items():
-                if isinstance(value, float):
+                if name != "params" and all(isinstance(v, float) for v in leaves(value)):
                     yield group, (number, name), value
 
     def _notice_changes(self) -> None:
@@ -114,7 +116,8 @@ class CompiledStep:
 
     def _rates(self) -> list[Array]:
         """Return the hyperparameters that are inputs, in float64."""
-        return [np.asarray(v) for _, key, v in self._numbers() if key[1] in self._changing]
+        given = [v for _, key, v in self._numbers() if key[1] in self._changing]
+        return [np.asarray(number) for number in leaves(given)]
 
     def _signature(self, inputs: Tensor, targets: Tensor) -> Any:
         fixed = [
@@ -155,8 +158,9 @@ class CompiledStep:
                 handle.node = _traced_leaf(next(given), handle)
             for slots, name in self._slots():
                 slots[name] = next(given)
-            for (group, name, _), rate in zip(numbers, rates, strict=True):
-                group[name] = rate
+            remaining = iter(rates)
+            for group, name, value in numbers:
+                group[name] = map_tree(lambda _: next(remaining), value)
             yield
         finally:
             for handle, node in nodes:
