@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from lamina.core.errors import ArgumentError
-from lamina.tensors.handle import Tensor
 
 
 def leaves(tree: Any) -> list[Any]:
@@ -50,8 +49,3 @@ def rebuild(tree: Any, values: list[Any]) -> Any:
     """Return a container of ``tree``'s structure with other leaves."""
     remaining = iter(values)
     return map_tree(lambda _: next(remaining), tree)
-
-
-def tensors_in(tree: Any) -> list[Tensor]:
-    """Return the tensors among the leaves."""
-    return [leaf for leaf in leaves(tree) if isinstance(leaf, Tensor)]

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import numpy as np
 
 import lamina.tensors as tensors
-from lamina.core.node import Node, constant, variable
+from lamina.core.node import Node, constant
 from lamina.core.types import Array
 from lamina.diff.levels import TAPE
 from lamina.optim import Optimizer
@@ -27,14 +26,8 @@ if TYPE_CHECKING:
     from lamina.compiler.executable import Executable
 
 RATE = "lr"
-
-
-@dataclass(frozen=True)
-class _Made:
-    """A compiled step, and whether each output that is a weight or state stays a variable."""
-
-    executable: Executable
-    results: int
+RESULTS = len(StepResult._fields)
+"""How many of the program's outputs are the step's results; weights and state follow."""
 
 
 class CompiledStep:
@@ -45,7 +38,7 @@ class CompiledStep:
 
     def __init__(self, step: TrainingStep) -> None:
         self.step = step
-        self._made: dict[Any, _Made] = {}
+        self._made: dict[Any, Executable] = {}
         self._changing = {RATE}
         self._seen: dict[tuple[int, str], Any] = {}
 
@@ -57,11 +50,10 @@ class CompiledStep:
         signature = self._signature(inputs, targets)
         if signature not in self._made:
             self._made[signature] = self._compile(inputs, targets, key)
-        made = self._made[signature]
         given = [*self._values(), *self._rates(), *(t.numpy() for t in (inputs, targets, key))]
-        found = made.executable(*given)
-        self._put_back(found[made.results :])
-        loss, outputs = (Tensor(constant(value)) for value in found[: made.results])
+        found = self._made[signature](*given)
+        self._put_back(found[RESULTS:])
+        loss, outputs = (Tensor(constant(value)) for value in found[:RESULTS])
         return StepResult(loss, outputs)
 
     # State -----------------------------------------------------------------------------
@@ -93,8 +85,7 @@ class CompiledStep:
         """Give every handle and every place of the state its new value."""
         new = iter(values)
         for handle in self._handles():
-            value = next(new)
-            handle.node = _leaf(value, handle) if handle.requires_grad else constant(value)
+            handle.assign(Tensor(constant(next(new))))
             handle.grad = None
         for slots, name in self._slots():
             slots[name] = Tensor(constant(next(new)))
@@ -133,7 +124,7 @@ class CompiledStep:
 
     # Compiling -------------------------------------------------------------------------
 
-    def _compile(self, inputs: Tensor, targets: Tensor, key: Tensor) -> _Made:
+    def _compile(self, inputs: Tensor, targets: Tensor, key: Tensor) -> Executable:
         from lamina.compiler.executable import Executable
 
         def traced(values: list[Tensor], rates: list[Tensor], *batch: Tensor) -> list[Tensor]:
@@ -143,7 +134,7 @@ class CompiledStep:
                 return [*result, *held, *(slots[name] for slots, name in self._slots())]
 
         program = tensors.trace(traced, self._values(), self._rates(), inputs, targets, key)
-        return _Made(Executable(program), len(StepResult._fields))
+        return Executable(program)
 
     @contextmanager
     def _borrowed(self, values: list[Tensor], rates: list[Tensor]) -> Iterator[None]:
@@ -166,16 +157,9 @@ class CompiledStep:
             for handle, node in nodes:
                 handle.node = node
                 handle.grad = None
-            optimiser.state = {p: state[p] for p in state}
+            optimiser.state = state
             for group, name, value in numbers:
                 group[name] = value
-
-
-def _leaf(value: Array, handle: Tensor) -> Node:
-    """Return a leaf by which ``.backward()`` differentiates for the handle."""
-    node = variable(value, TAPE)
-    node.handle = ref(handle)
-    return node
 
 
 def _traced_leaf(given: Tensor, handle: Tensor) -> Node:

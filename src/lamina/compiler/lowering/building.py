@@ -11,7 +11,6 @@ from lamina.compiler.ir import (
     Expression,
     For,
     Limit,
-    Load,
     Number,
     Op,
     Statement,
@@ -109,11 +108,6 @@ def flat(buffer: Buffer) -> Buffer | None:
             return None
         step *= n
     return Buffer(buffer.name, (size,), buffer.dtype, (1,))
-
-
-def load(buffer: Buffer, indices: tuple[Expression, ...]) -> Load:
-    """Return an element of a buffer."""
-    return Load(buffer, indices)
 
 
 def moved(index: AffineIndex, places: Mapping[int, Affine]) -> Affine:
