@@ -59,7 +59,7 @@ class Executable:
         addresses = [a.ctypes.data for a in (*inputs, *self.plan.constants, *outputs)]
         addresses += [base + t.offset for t in self.plan.temporaries]
         pointers = (ctypes.c_void_p * len(addresses))(*addresses)
-        self._module.run(ctypes.cast(pointers, ctypes.c_void_p))
+        self._module.run(ctypes.cast(pointers, ctypes.c_void_p), llvm.serial_submit())
         self._arenas.append(arena)
         return outputs
 

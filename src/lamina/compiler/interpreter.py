@@ -10,6 +10,8 @@ import numpy as np
 
 from lamina.compiler.expression_numpy import evaluate
 from lamina.compiler.ir import (
+    CHUNK,
+    LANE,
     Accumulate,
     Affine,
     Assign,
@@ -27,13 +29,14 @@ from lamina.core.types import Array
 
 
 def interpret(kernel: Kernel, arrays: Sequence[Array]) -> None:
-    """Run a kernel on flat arrays, one for each of its buffers; the first is written.
+    """Run a kernel on flat arrays, one for each of its buffers; chunks one after another.
 
     Raises `GraphError` where the kernel leaves a buffer.
     """
     memory = {b.name: a for b, a in zip(kernel.buffers, arrays, strict=True)}
     with np.errstate(all="ignore"):
-        _Run(memory).statements(kernel.body)
+        for chunk in range(kernel.chunks):
+            _Run(memory, {CHUNK: chunk}).statements(kernel.body)
 
 
 @dataclass
@@ -60,8 +63,8 @@ class _Run:
     def loop(self, statement: For) -> None:
         start = max(-(-self.affine(x.affine) // x.divisor) for x in statement.starts)
         stop = min(self.affine(x.affine) // x.divisor for x in statement.stops)
-        for index in range(start, stop):
-            self.loops[statement.loop] = index
+        for index in range(start, stop, statement.step):
+            self.loops[statement.loop] = min(index, stop - statement.step)
             self.statements(statement.body)
 
     def affine(self, affine: Affine) -> int:
@@ -81,6 +84,8 @@ class _Run:
         if isinstance(expression, Local):
             return self.locals[expression.name]
         if isinstance(expression, Load):
+            if expression.active and self.loops[LANE] >= expression.active:
+                return expression.dtype.type(0)
             return self.memory[expression.buffer.name][
                 self.place(expression.buffer.name, expression)
             ]

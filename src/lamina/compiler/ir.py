@@ -82,10 +82,11 @@ class Local:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """An element of a buffer."""
+    """An element of a buffer; with ``active``, zero in all lanes but that many."""
 
     buffer: Buffer
     indices: tuple[Expression, ...]
+    active: int = 0
 
     @property
     def dtype(self) -> DType:
@@ -134,10 +135,14 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class For:
-    """``body`` for loop = max(starts) … min(stops) - 1.
+    """``body`` for loop = max(starts), + step, … up to min(stops) - 1.
 
-    With ``lanes``, the iterations (that many at most, counted from 0) are independent of one
-    another but for what they `Accumulate`, and run at once in the lanes of vectors.
+    An iteration stands for ``step`` places from ``loop`` on; one that would reach beyond the
+    end is moved back, over places of the one before.
+
+    With ``lanes``, the iterations (that many at most, counted from 0, of the loop "lane") are
+    independent of one another but for what they `Accumulate`, and run at once in the lanes of
+    vectors.
     """
 
     loop: str
@@ -145,6 +150,7 @@ class For:
     stops: tuple[Limit, ...]
     body: tuple[Statement, ...]
     lanes: int = 0
+    step: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,14 +192,21 @@ Statement = For | Store | Accumulate | Assign | If
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """A loop nest over buffers: the written one first, then those it reads.
+    """A loop nest over buffers: the written ones first, then those it reads.
 
-    Buffers are distinct memory.
+    Buffers are distinct memory. The body does one of ``chunks`` equal parts of the work, the
+    one that the loop "chunk" stands for; parts are independent, in any order or at once.
     """
 
     name: str
     buffers: tuple[Buffer, ...]
     body: tuple[Statement, ...]
+    chunks: int = 1
+    written: int = 1
+
+
+CHUNK, LANE = "chunk", "lane"
+"""The names of loops with a meaning of their own."""
 
 
 # Building ------------------------------------------------------------------------------------

@@ -55,7 +55,8 @@ def listing(kernel: Kernel) -> str:
         y[i] = x[i]
     """
     parameters = ", ".join(f"{b.name}: {_shape(b)}" for b in kernel.buffers)
-    return "\n".join([f"kernel {kernel.name}({parameters}):", *_lines(kernel.body, "  ")])
+    chunks = f" in {kernel.chunks} chunks" if kernel.chunks > 1 else ""
+    return "\n".join([f"kernel {kernel.name}({parameters}){chunks}:", *_lines(kernel.body, "  ")])
 
 
 def _shape(buffer: Buffer) -> str:
@@ -76,7 +77,8 @@ def _head(statement: Statement) -> str:
         starts = _limits(statement.starts, "max", "⌈", "⌉")
         stops = _limits(statement.stops, "min", "⌊", "⌋")
         lanes = f" in {statement.lanes} lanes" if statement.lanes else ""
-        return f"for {statement.loop} in {starts}..{stops}{lanes}:"
+        step = f" by {statement.step}" if statement.step != 1 else ""
+        return f"for {statement.loop} in {starts}..{stops}{step}{lanes}:"
     if isinstance(statement, If):
         return f"if {text(statement.condition)}:"
     if isinstance(statement, Assign):
@@ -106,7 +108,8 @@ def text(expression: Expression) -> str:
     if isinstance(expression, Local):
         return expression.name
     if isinstance(expression, Load):
-        return _element(expression)
+        active = f"{{{expression.active}}}" if expression.active else ""
+        return _element(expression) + active
     arguments = [text(a) for a in expression.arguments]
     if expression.name in _INFIX:
         return f"({f' {_INFIX[expression.name]} '.join(arguments)})"

@@ -16,6 +16,7 @@ from llvmlite import ir as L
 
 from lamina.compiler import machines
 from lamina.compiler.ir import (
+    CHUNK,
     COMPARISONS,
     Accumulate,
     Affine,
@@ -59,18 +60,20 @@ class KernelWriter:
     """Writes one kernel as an LLVM function over pointers to its buffers."""
 
     def __init__(self, module: L.Module, kernel: Kernel) -> None:
-        kind = L.FunctionType(L.VoidType(), [POINTER] * len(kernel.buffers))
+        kind = L.FunctionType(L.VoidType(), [*[POINTER] * len(kernel.buffers), I64])
         self.module = module
         self.function = L.Function(module, kind, kernel.name)
+        self.function.attributes.add("noinline")
         self.pointers: dict[str, L.Argument] = {}
-        for argument, buffer in zip(self.function.args, kernel.buffers, strict=True):
+        *pointers, chunk = self.function.args
+        for argument, buffer in zip(pointers, kernel.buffers, strict=True):
             argument.add_attribute("noalias")
             argument.name = buffer.name
             self.pointers[buffer.name] = argument
         entry = self.function.append_basic_block("entry")
         self.entry = L.IRBuilder(entry)
         self.b = L.IRBuilder(self.function.append_basic_block("body"))
-        self.loops: dict[str, L.Value] = {}
+        self.loops: dict[str, L.Value] = {CHUNK: chunk}
         self.lane = ""
         self.lanes = 0
         self.mask: L.Value | None = None
@@ -108,11 +111,19 @@ class KernelWriter:
         index.add_incoming(start, before)
         self.b.cbranch(self.b.icmp_signed("<", index, stop), body, done)
         self.b.position_at_end(body)
-        self.loops[statement.loop] = index
+        self.loops[statement.loop] = self._moved_back(index, stop, statement.step)
         self.statements(statement.body)
-        index.add_incoming(self.b.add(index, I64(1), flags=["nsw"]), self.b.block)
+        following = self.b.add(index, I64(statement.step), flags=["nsw"])
+        index.add_incoming(following, self.b.block)
         self.b.branch(head)
         self.b.position_at_end(done)
+
+    def _moved_back(self, index: L.Value, stop: L.Value, step: int) -> L.Value:
+        """Return where an iteration of ``step`` places begins so that it ends within the loop."""
+        if step == 1:
+            return index
+        last = self.b.sub(stop, I64(step), flags=["nsw"])
+        return self.b.select(self.b.icmp_signed("<", index, last), index, last)
 
     def limit(self, limits: Sequence[Limit], rounds_up: bool) -> L.Value:
         """Return the greatest start, or the least stop."""
@@ -139,8 +150,7 @@ class KernelWriter:
         """Write the body once, for all lanes; lanes beyond the loop's end are masked."""
         stop = min(limit.affine.constant for limit in statement.stops)
         self.lane, self.lanes = statement.loop, statement.lanes
-        active = [I1(n < stop) for n in range(self.lanes)]
-        self.mask = L.Constant(L.VectorType(I1, self.lanes), active) if stop < self.lanes else None
+        self.mask = self._first(stop) if stop < self.lanes else None
         self.loops[statement.loop] = I64(0)
         self.statements(statement.body)
         self.lane, self.lanes, self.mask = "", 0, None
@@ -245,19 +255,24 @@ class KernelWriter:
     def load(self, expression: Load) -> L.Value:
         address = self.address(expression.buffer, expression.indices)
         if self.lanes and self._lane_step(expression.buffer, expression.indices) == 1:
-            return self._load_lanes(address, self._kind(expression.dtype))
+            return self._load_lanes(address, self._kind(expression.dtype), expression.active)
         if expression.dtype.kind == "b":
             return self.b.trunc(self.b.load(address, typ=I8), I1)
         return self.b.load(address, typ=llvm_type(expression.dtype))
 
-    def _load_lanes(self, address: L.Value, kind: L.Type) -> L.Value:
+    def _load_lanes(self, address: L.Value, kind: L.Type, active: int = 0) -> L.Value:
         size = 8 if kind.element in (I64, L.DoubleType()) else 4
-        if self.mask is None:
+        mask = self._first(active) if active else self.mask
+        if mask is None:
             return self.b.load(address, typ=kind, align=size)
         zeros = L.Constant(kind, [kind.element(0)] * self.lanes)
         name = f"llvm.masked.load.{_suffix(kind)}.p0"
-        load = self._intrinsic(name, kind, [POINTER, I32, self.mask.type, kind])
-        return self.b.call(load, [address, I32(size), self.mask, zeros])
+        load = self._intrinsic(name, kind, [POINTER, I32, mask.type, kind])
+        return self.b.call(load, [address, I32(size), mask, zeros])
+
+    def _first(self, active: int) -> L.Value:
+        """Return the mask of the first lanes."""
+        return L.Constant(L.VectorType(I1, self.lanes), [I1(n < active) for n in range(self.lanes)])
 
     def affine(self, affine: Affine) -> L.Value:
         value: L.Value = I64(affine.constant)
@@ -412,23 +427,51 @@ def identity() -> tuple[str, ...]:
 def write_module(
     kernels: Sequence[Kernel], which: Sequence[int], calls: Sequence[Sequence[int]]
 ) -> str:
-    """Return LLVM IR: every kernel, and ``run(pointers)`` that calls them in order.
+    """Return LLVM IR: every kernel, and ``run(pointers, submit)`` that calls them in order.
 
     Call number n is of kernel ``which[n]``, with the pointers ``calls[n]`` as its buffers.
+    ``submit(task, pointers, chunks)`` does ``task(pointers, chunk)`` for every chunk; the table
+    ``calls`` holds all tasks.
     """
     module = L.Module("lamina")
     module.triple = binding.get_process_triple()
     functions = [KernelWriter(module, kernel).function for kernel in kernels]
     for function in functions:
         function.linkage = "internal"
-    run = L.Function(module, L.FunctionType(L.VoidType(), [POINTER]), "run")
+    tasks = [_task(module, n, functions[k], calls[n]) for n, k in enumerate(which)]
+    _table(module, tasks)
+    submit = L.FunctionType(L.VoidType(), [POINTER, POINTER, I64]).as_pointer()
+    run = L.Function(module, L.FunctionType(L.VoidType(), [POINTER, submit]), "run")
     b = L.IRBuilder(run.append_basic_block("entry"))
-    for number, numbers in zip(which, calls, strict=True):
-        function = functions[number]
-        slots = [b.gep(run.args[0], [I64(n)], source_etype=POINTER) for n in numbers]
-        b.call(function, [b.load(slot, typ=POINTER) for slot in slots])
+    for task, number in zip(tasks, which, strict=True):
+        chunks = kernels[number].chunks
+        if chunks == 1:
+            b.call(task, [run.args[0], I64(0)])
+        else:
+            b.call(run.args[1], [task, run.args[0], I64(chunks)])
     b.ret_void()
     return str(module)
+
+
+def _task(
+    module: L.Module, number: int, kernel: L.Function, pointers: Sequence[int]
+) -> L.Function:
+    """Write ``task(pointers, chunk)``: one chunk of a kernel, with its buffers."""
+    kind = L.FunctionType(L.VoidType(), [POINTER, I64])
+    task = L.Function(module, kind, f"call_{number}")
+    task.linkage = "internal"
+    b = L.IRBuilder(task.append_basic_block("entry"))
+    slots = [b.gep(task.args[0], [I64(n)], source_etype=POINTER) for n in pointers]
+    b.call(kernel, [*(b.load(slot, typ=POINTER) for slot in slots), task.args[1]])
+    b.ret_void()
+    return task
+
+
+def _table(module: L.Module, tasks: Sequence[L.Function]) -> None:
+    kind = L.ArrayType(POINTER, len(tasks))
+    table = L.GlobalVariable(module, kind, "calls")
+    table.global_constant = True
+    table.initializer = L.Constant(kind, list(tasks))
 
 
 def optimise(text: str, to: binding.TargetMachine | None = None) -> binding.ModuleRef:
@@ -480,10 +523,42 @@ def _jit() -> Any:
 _names = count()
 
 
+SERIAL = """
+define void @run(ptr %task, ptr %pointers, i64 %chunks) {
+entry:
+  br label %head
+head:
+  %chunk = phi i64 [0, %entry], [%next, %body]
+  %more = icmp slt i64 %chunk, %chunks
+  br i1 %more, label %body, label %done
+body:
+  call void %task(ptr %pointers, i64 %chunk)
+  %next = add i64 %chunk, 1
+  br label %head
+done:
+  ret void
+}
+@calls = constant [1 x ptr] [ptr @run]
+"""
+
+
+@cache
+def serial_submit() -> int:
+    """Return the address of a ``submit`` that does all chunks itself, in order."""
+    module = NativeModule(object_code(SERIAL))
+    _kept.append(module)
+    return ctypes.cast(module.run, ctypes.c_void_p).value or 0
+
+
+_kept: list[Any] = []
+
+
 class NativeModule:
     """Object code loaded into this process, for as long as this object lives."""
 
     def __init__(self, code: bytes) -> None:
         library = binding.JITLibraryBuilder().add_object_img(code).add_current_process()
-        self._tracker = library.export_symbol("run").link(_jit(), f"lamina{next(_names)}")
-        self.run = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self._tracker["run"])
+        library.export_symbol("run").export_symbol("calls")
+        self._tracker = library.link(_jit(), f"lamina{next(_names)}")
+        self.run = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(self._tracker["run"])
+        self.calls = self._tracker["calls"]

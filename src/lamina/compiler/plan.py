@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import prod
 
@@ -74,7 +74,8 @@ def kernel(
     sources = [layout.buffer(f"x{n}") for n, layout in enumerate(operands)]
     if isinstance(operation, ArgSort):
         sources.append(scratch(target))
-    return Kernel(operation.name, (target, *sources), lower(operation, target, sources, machine))
+    body, chunks = lower(operation, target, sources, machine)
+    return Kernel(operation.name, (target, *sources), body, chunks)
 
 
 def row_major(type_: Type) -> Layout:
@@ -297,7 +298,7 @@ class Planner:
             self.plan.which.append(number)
             self.plan.calls.append([s.number for s in storages])
         self.plan.kernels = [
-            Kernel(f"{k.name.strip('_')}_{n}", k.buffers, k.body) for k, n in numbers.items()
+            replace(k, name=f"{k.name.strip('_')}_{n}") for k, n in numbers.items()
         ]
         self.plan.temporaries = [s for s in self.made if not s.external]
         self.plan.arena = place_in_arena(self.plan.temporaries)

@@ -28,7 +28,8 @@ from lamina.ops.structure import Alias, ArgSort, Concatenate, Detach, Reshape
 from lamina.ops.window import WindowArgMax, WindowMax, WindowSelect, WindowSpread
 
 Body = tuple[Statement, ...]
-Lowering = Callable[[Any, Buffer, Sequence[Buffer], Machine], Body]
+Lowered = Body | tuple[Body, int]
+Lowering = Callable[[Any, Buffer, Sequence[Buffer], Machine], Any]
 
 LOWERINGS: dict[type[Operation], Lowering] = {
     Contraction: lower_contraction,
@@ -50,6 +51,14 @@ LOWERINGS: dict[type[Operation], Lowering] = {
 }
 
 
-def lower(operation: Operation, out: Buffer, operands: Sequence[Buffer], machine: Machine) -> Body:
-    """Return the loops that compute ``operation`` from ``operands`` into ``out``."""
-    return LOWERINGS[type(operation)](operation, out, operands, machine)
+def lower(
+    operation: Operation, out: Buffer, operands: Sequence[Buffer], machine: Machine
+) -> tuple[Body, int]:
+    """Return the loops that compute ``operation`` from ``operands`` into ``out``.
+
+    The number says into how many chunks they are divided.
+    """
+    if isinstance(operation, Contraction):
+        return lower_contraction(operation, out, operands, machine)
+    body: Body = LOWERINGS[type(operation)](operation, out, operands, machine)
+    return body, 1

@@ -1,17 +1,19 @@
-"""Loops for contractions: phases, limits, and one of three nests.
+"""Loops for contractions: phases, limits, and a nest around a register tile.
 
 Strides of adjoints are split into phases first, so that no division is left. Every index that
 may leave its operand limits the innermost loop it contains, so that no bounds are checked inside.
-What the nest looks like, `lamina.compiler.lowering.schedule` decides.
+What the nest looks like, `lamina.compiler.lowering.schedule` decides; which part of it a chunk
+of the kernel does, `lamina.compiler.lowering.division`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import reduce
+from itertools import product
 
 from lamina.compiler.ir import (
+    LANE,
     Accumulate,
     Affine,
     Assign,
@@ -25,28 +27,39 @@ from lamina.compiler.ir import (
     Store,
     op,
 )
-from lamina.compiler.lowering.building import Body, fill, moved, place, zero
-from lamina.compiler.lowering.schedule import Role, Schedule, Tiling, choose
+from lamina.compiler.lowering.building import Body, count, fill, moved, zero
+from lamina.compiler.lowering.clips import Clip, clips_of, loose_indices, segments, unrollable
+from lamina.compiler.lowering.division import UNDIVIDED, Division, divide
+from lamina.compiler.lowering.schedule import Footprint, Role, Schedule, choose, hoisted
+from lamina.compiler.lowering.tiles import NO_LIMITS, Limits, Piece, cut, cut_lanes
 from lamina.compiler.machines import Machine
 from lamina.ops.affine import AffineIndex
 from lamina.ops.contraction import Contraction, Read
 from lamina.ops.phases import Phase, phases
 
+Places = Mapping[int, Affine]
+Key = tuple[int, ...]
+"""An element of a tile: its row, and its place along each axis of the columns."""
+
 
 def lower_contraction(
     operation: Contraction, out: Buffer, operands: Sequence[Buffer], machine: Machine
-) -> Body:
-    """Return the loops of a contraction: zeros, then the sums of its phases."""
+) -> tuple[Body, int]:
+    """Return the loops of a contraction, and into how many chunks they are divided."""
     if 0 in out.shape:
-        return ()
-    if 0 in operation.extents:
-        return fill(out, zero(out.dtype))
-    parts = [Part(n, phase, out, operands, machine) for n, phase in enumerate(phases(operation))]
-    if len(parts) == 1 and parts[0].stores:
-        return parts[0].body()
+        return (), 1
+    parts = _parts(operation, out, operands, machine)
+    if not parts:
+        return fill(out, zero(out.dtype)), 1
+    separate = _are_separate(parts)
+    complete = separate and sum(part.stored for part in parts) == _size(out)
     for part in parts:
-        part.stores = False
-    return (*fill(out, zero(out.dtype)), *(s for part in parts for s in part.body()))
+        part.stores = separate
+    division = divide(out, [part.divisible() for part in parts], _work(parts, out, operands))
+    for part in parts:
+        part.division = division
+    start = () if complete else division.fill(out, zero(out.dtype))
+    return (*start, *(s for part in parts for s in part.body())), division.chunks
 
 
 def sums_over_lanes(
@@ -57,76 +70,112 @@ def sums_over_lanes(
     if len(parts) != 1 or 0 in operation.extents:
         return False
     schedule = Part(0, parts[0], out, operands, machine).schedule
-    return schedule is None or schedule.lane >= operation.out_rank
+    return schedule is None or not schedule.over_output
 
 
-@dataclass(frozen=True)
-class Clip:
-    """The limits that an index puts on a loop; ``loop`` is -1 if the index never is inside."""
+def _parts(
+    operation: Contraction, out: Buffer, operands: Sequence[Buffer], machine: Machine
+) -> list[Part]:
+    if 0 in operation.extents:
+        return []
+    return [Part(n, phase, out, operands, machine) for n, phase in enumerate(phases(operation))]
 
-    loop: int
-    start: Limit
-    stop: Limit
+
+def _are_separate(parts: Sequence[Part]) -> bool:
+    """Return whether every element is written once at most, with its whole sum."""
+    starts = {tuple(start for start, _ in part.phase.writes) for part in parts}
+    steps = {tuple(step for _, step in part.phase.writes) for part in parts}
+    once = len(starts) == len(parts) and len(steps) == 1
+    return once and all(part.sums_at_once for part in parts)
 
 
-@dataclass
+def _size(buffer: Buffer) -> int:
+    size = 1
+    for length in buffer.shape:
+        size *= length
+    return size
+
+
+def _work(parts: Sequence[Part], out: Buffer, operands: Sequence[Buffer]) -> float:
+    """Return roughly how many nanoseconds one core takes: by arithmetic, or by memory."""
+    products = sum(part.products for part in parts)
+    touched = sum(b.span * b.dtype.itemsize for b in (out, *operands))
+    return max(products / 50, touched / 15)
+
+
 class Part:
     """One phase of a contraction on its way to loops."""
 
-    number: int
-    phase: Phase
-    out: Buffer
-    operands: Sequence[Buffer]
-    machine: Machine
-    stores: bool = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.spec: Contraction = self.phase.contraction
+    def __init__(
+        self,
+        number: int,
+        phase: Phase,
+        out: Buffer,
+        operands: Sequence[Buffer],
+        machine: Machine,
+    ) -> None:
+        self.phase, self.out, self.operands, self.machine = phase, out, operands, machine
+        self.spec: Contraction = phase.contraction
+        self.extents = self.spec.extents
         self.rank = self.spec.out_rank
-        self.loops = [f"p{self.number}_{n}" for n in range(len(self.spec.extents))]
-        self.indices = list(self._loose_indices())
-        clipped = frozenset(n for i, _ in self.indices for n, c in enumerate(i.coefficients) if c)
-        roles = [self._role(n, n in clipped) for n in range(len(self.loops))]
-        self.schedule: Schedule | None = choose(roles, self.machine, self.out.dtype)
-        self.clips = [self._clip(index, size) for index, size in self.indices]
-        whole = all(write == (0, 1) for write in self.phase.writes)
-        partial = any(clip.loop < self.rank for clip in self.clips)
-        by_lane_sums = self.schedule is not None and self.schedule.lane >= self.rank
-        self.stores = whole and not partial and not by_lane_sums
+        self.loops = [f"p{number}_{n}" for n in range(len(self.extents))]
+        loose = loose_indices(self.spec)
+        self.clips = clips_of(loose, self.loops)
+        self.schedule = choose(self._roles(loose), machine, out.dtype)
+        self.tiled = frozenset() if self.schedule is None else self.schedule.tiled
+        self.summed = [n for n in range(self.rank, len(self.extents)) if n not in self.tiled]
+        self.hoisted = self._hoisted()
+        self.stores = False
+        self.division: Division = UNDIVIDED
 
-    def _loose_indices(self) -> Iterator[tuple[AffineIndex, int]]:
-        """Yield the indices that may leave their operand, with its length."""
-        for read in self.spec.reads:
-            for index, size in zip(read.indices, read.shape, strict=True):
-                if not index.stays_inside(self.spec.extents, size):
-                    yield index, size
-        for guard in self.spec.guards:
-            if not guard.index.stays_inside(self.spec.extents, guard.size):
-                yield guard.index, guard.size
+    def _roles(self, loose: Sequence[tuple[AffineIndex, int]]) -> list[Role]:
+        clipped = {n for i, _ in loose for n, c in enumerate(i.coefficients) if c}
+        free = unrollable(loose, self.rank)
+        return [self._role(n, n in clipped, n in free) for n in range(len(self.extents))]
 
-    def _role(self, loop: int, clipped: bool) -> Role:
+    def _role(self, loop: int, clipped: bool, free: bool) -> Role:
         is_output = loop < self.rank
         step = self.out.strides[loop] * self.phase.writes[loop][1] if is_output else 0
         steps = tuple(_step(r, b, loop) for r, b in self._reads())
-        return Role(self.spec.extents[loop], is_output, clipped, step, steps)
+        return Role(self.extents[loop], is_output, clipped, free, step, steps)
 
     def _reads(self) -> Iterator[tuple[Read, Buffer]]:
         return zip(self.spec.reads, self.operands, strict=True)
 
-    def _clip(self, index: AffineIndex, size: int) -> Clip:
-        used = [n for n, c in enumerate(index.coefficients) if c]
-        if not used:
-            return Clip(-1, Limit(Affine(0)), Limit(Affine(0)))
-        loop = used[-1]
-        factor = index.coefficients[loop]
-        sign = 1 if factor > 0 else -1
-        terms = place(index, self.loops).terms
-        others = tuple((n, -sign * c) for n, c in terms if n != self.loops[loop])
-        low, high = -index.constant, size - 1 - index.constant
-        if sign < 0:
-            low, high = -high, -low
-        past = Affine(high + abs(factor), others)  # floor(high / factor) + 1
-        return Clip(loop, Limit(Affine(low, others), abs(factor)), Limit(past, abs(factor)))
+    def _hoisted(self) -> dict[int, int]:
+        if self.schedule is None or self.schedule.over_output or self.schedule.rows is None:
+            return {}
+        footprints = [_footprint(read, buffer) for read, buffer in self._reads()]
+        return hoisted(self.extents, self.summed, footprints)
+
+    @property
+    def sums_at_once(self) -> bool:
+        """Whether a tile's sums are complete when they are written."""
+        return self.schedule is None or self.schedule.over_output
+
+    @property
+    def stored(self) -> int:
+        """How many elements are written, for sure."""
+        if any(clip.loop < self.rank for clip in self.clips):
+            return 0
+        return _product(self.extents[: self.rank])
+
+    @property
+    def products(self) -> int:
+        """How many products are summed, but for those at borders."""
+        return _product(self.extents)
+
+    def divisible(self) -> dict[int, tuple[int, int]]:
+        """Return the output loops that chunks may divide: extent and unit along the result."""
+        found = {
+            n: (self.phase.writes[n][1], self.phase.writes[n][1])
+            for n in range(self.rank)
+            if n not in self.tiled
+        }
+        rows = None if self.schedule is None else self.schedule.rows
+        if rows is not None and self.phase.writes[rows.loop] == (0, 1):
+            found[rows.loop] = (1, rows.size)
+        return found
 
     # Nests -----------------------------------------------------------------------------
 
@@ -136,70 +185,113 @@ class Part:
             return ()
         if self.schedule is None:
             return self._scalar()
-        return tuple(s for tile in self.schedule.tiles() for s in self._tiled(self.schedule, tile))
+        return self._tiles(self.schedule)
 
     def _scalar(self) -> Body:
         """Return the plain nest, the sum in a variable."""
-        plain = {n: Affine(0, ((self.loops[n], 1),)) for n in range(len(self.loops))}
-        outputs, summed = range(self.rank), range(self.rank, len(self.loops))
-        if not summed:
+        plain = self._plain()
+        outputs = range(self.rank)
+        if not self.summed:
             return self.wrap(outputs, (self._write(plain, self._term(plain)),))
         total = Local("total", self.out.dtype)
-        inner = self.wrap(summed, (Assign(total, op("sum", total, self._term(plain))),))
+        inner = self.wrap(self.summed, (Assign(total, op("sum", total, self._term(plain))),))
         start = Assign(total, zero(self.out.dtype))
         return self.wrap(outputs, (start, *inner, self._write(plain, total)))
 
-    def _tiled(self, schedule: Schedule, tile: Tiling) -> Body:
-        """Return the nest around a register tile: sums in locals, one for each of its elements."""
-        places = {
-            key: {n: Affine(0, ((self.loops[n], 1),)) for n in range(len(self.loops))}
-            | schedule.places(tile, *key)
-            for key in tile.elements()
-        }
-        sums = {key: Local(f"sum{key[0]}_{key[1]}", self.out.dtype) for key in places}
-        start = [Assign(total, zero(self.out.dtype)) for total in sums.values()]
-        body: Body = tuple(self._products(schedule, tile, places, sums))
-        tiled = schedule.tiled
-        summed = [n for n in range(self.rank, len(self.loops)) if n not in tiled]
-        body = tile.around_sums(self.wrap(summed, body))
-        ends = [self._write(places[key], total) for key, total in sums.items()]
-        lane = For("lane", *_range(tile.lanes), (*start, *body, *ends), tile.width)
-        outputs = [n for n in range(self.rank) if n not in tiled]
-        return self.wrap(outputs, tile.around((lane,)))
+    def _plain(self) -> dict[int, Affine]:
+        return {n: Affine(0, ((loop, 1),)) for n, loop in enumerate(self.loops)}
 
-    def _products(
-        self,
-        schedule: Schedule,
-        tile: Tiling,
-        places: Mapping[tuple[int, int], dict[int, Affine]],
-        sums: Mapping[tuple[int, int], Local],
-    ) -> Iterator[Statement]:
-        """Yield loads and products: columns' operands first, each row's right before its use."""
-        if schedule.row_operand is None:
-            for key, total in sums.items():
-                yield Assign(total, op("sum", total, self._term(places[key])))
+    def _tiles(self, schedule: Schedule) -> Body:
+        """Return loops over tiles: what is hoisted, outputs, rows, columns."""
+        rows = self._row_pieces(schedule)
+        columns = list(self._column_pieces(schedule))
+        outputs = [n for n in range(self.rank) if n not in self.tiled]
+        if self._keeps_rows(schedule):
+            inner = [(r, self._over(columns, schedule, r)) for r in rows]
+            body = tuple(s for r, b in inner for s in r.around(self.wrap(outputs, b)))
+        else:
+            inner = [(r, self._over(columns, schedule, r)) for r in rows]
+            body = self.wrap(outputs, tuple(s for r, b in inner for s in r.around(b)))
+        for loop, block in reversed(self.hoisted.items()):
+            body = (count(f"{self.loops[loop]}_block", -(-self.extents[loop] // block), *body),)
+        return body
+
+    def _keeps_rows(self, schedule: Schedule) -> bool:
+        """Return whether a row's operand is read once and the columns' again for each row."""
+        if schedule.row_operand is None or schedule.rows is None or not schedule.over_output:
+            return False
+        whole = [_footprint(r, b).bytes(self.extents) for r, b in self._reads()]
+        row, column = whole[schedule.row_operand], whole[1 - schedule.row_operand]
+        outputs = _product([self.extents[n] for n in range(self.rank) if n not in self.tiled])
+        tiles = -(-self.extents[schedule.rows.loop] // schedule.rows.size)
+        return _again(column, tiles) < _again(row, outputs)
+
+    def _over(
+        self, columns: Sequence[tuple[Piece, ...]], schedule: Schedule, row: Piece
+    ) -> Body:
+        body: list[Statement] = []
+        for pieces in columns:
+            tile = self._tile(schedule, row, pieces)
+            for piece in reversed(pieces):
+                tile = piece.around(tile)
+            body += tile
+        return tuple(body)
+
+    def _row_pieces(self, schedule: Schedule) -> list[Piece]:
+        if schedule.rows is None:
+            return [Piece((Affine(0),))]
+        loop, size = schedule.rows.loop, schedule.rows.size
+        return cut("rows", self.extents[loop], size, self.stores, self._limits(loop))
+
+    def _column_pieces(self, schedule: Schedule) -> Iterator[tuple[Piece, ...]]:
+        """Yield a piece for every axis of the columns, in all their combinations."""
+        if schedule.over_output:
+            (axis,) = schedule.columns
+            extent = self.extents[axis.loop]
+            pieces = cut_lanes(
+                "columns", extent, axis.size, schedule.width, self.stores, self._limits(axis.loop)
+            )
+            yield from ((piece,) for piece in pieces)
             return
-        row, column = schedule.row_operand, 1 - schedule.row_operand
-        kind = self.out.dtype
-        for j in range(tile.columns):
-            yield Assign(Local(f"column{j}", kind), self._load(column, places[0, j]))
-        for i in range(tile.rows):
-            element = Local("row", kind)
-            yield Assign(element, self._load(row, places[i, 0]))
-            for j in range(tile.columns):
-                term = op("multiply", element, Local(f"column{j}", kind))
-                yield Assign(sums[i, j], op("sum", sums[i, j], term))
+        axes = [
+            cut(f"columns{n}", self.extents[a.loop], a.size, False, self._limits(a.loop))
+            for n, a in enumerate(schedule.columns)
+        ]
+        yield from product(*axes)
+
+    def _limits(self, loop: int) -> Limits:
+        if loop != self.division.axis:
+            return NO_LIMITS
+        start, stop = self.division.limits(*self.phase.writes[loop])
+        return (start,), (stop,)
+
+    def _tile(self, schedule: Schedule, row: Piece, columns: tuple[Piece, ...]) -> Body:
+        return Tile(self, schedule, row, columns).body()
 
     def wrap(self, loops: Sequence[int], body: Body) -> Body:
         """Return the body inside loops, the first outermost, limited where an index demands it."""
         for n in reversed(loops):
-            starts, stops = _range(self.spec.extents[n])
-            starts = (*starts, *(c.start for c in self.clips if c.loop == n))
-            stops = (*stops, *(c.stop for c in self.clips if c.loop == n))
+            starts, stops = self.range_of(n)
+            starts += tuple(c.start for c in self.clips if c.loop == n)
+            stops += tuple(c.stop for c in self.clips if c.loop == n)
             body = (For(self.loops[n], starts, stops, body),)
         return body
 
-    def _write(self, places: Mapping[int, Affine], value: Expression) -> Statement:
+    def range_of(self, n: int) -> Limits:
+        """Return the limits of a loop but for its clips."""
+        block = self.hoisted.get(n)
+        name = f"{self.loops[n]}_block"
+        starts, stops = self._limits(n)
+        if block:
+            starts += (Limit(Affine(0, ((name, block),))),)
+            stops += (Limit(Affine(block, ((name, block),))),)
+        else:
+            starts = (Limit(Affine(0)), *starts)
+        return starts, (Limit(Affine(self.extents[n])), *stops)
+
+    # Elements --------------------------------------------------------------------------
+
+    def _write(self, places: Places, value: Expression) -> Statement:
         target = tuple(
             Affine(
                 start + step * places[n].constant, tuple((k, step * c) for k, c in places[n].terms)
@@ -209,13 +301,135 @@ class Part:
         kind = Store if self.stores else Accumulate
         return kind(self.out, target, value)
 
-    def _term(self, places: Mapping[int, Affine]) -> Expression:
-        factors: list[Expression] = [self._load(n, places) for n in range(len(self.operands))]
+    def _term(self, places: Places, active: int = 0) -> Expression:
+        factors = [self._load(n, places, active) for n in range(len(self.operands))]
         return reduce(lambda a, b: op("multiply", a, b), factors)
 
-    def _load(self, operand: int, places: Mapping[int, Affine]) -> Load:
+    def _load(self, operand: int, places: Places, active: int = 0) -> Expression:
         read = self.spec.reads[operand]
-        return Load(self.operands[operand], tuple(moved(i, places) for i in read.indices))
+        indices = tuple(moved(i, places) for i in read.indices)
+        return Load(self.operands[operand], indices, active)
+
+
+class Tile:
+    """The sums of one tile: zeros, products, writes."""
+
+    def __init__(
+        self, part: Part, schedule: Schedule, row: Piece, columns: tuple[Piece, ...]
+    ) -> None:
+        self.part, self.schedule = part, schedule
+        self.row, self.columns = row, columns
+        self.kind = part.out.dtype
+        pieces = (row, *columns)
+        self.keys: list[Key] = list(product(*(range(len(piece.places)) for piece in pieces)))
+        self.loops = [None if schedule.rows is None else schedule.rows.loop]
+        self.loops += [axis.loop for axis in schedule.columns]
+        self.windows = self._windows()
+
+    def _windows(self) -> dict[int, int]:
+        """Return the loops that clips mention and the tile takes in whole: their place in keys."""
+        mentioned = {name for clip in self.part.clips for name in clip.names}
+        return {
+            loop: place
+            for place, loop in enumerate(self.loops)
+            if loop is not None and self.part.loops[loop] in mentioned
+        }
+
+    def body(self) -> Body:
+        """Return the loop over lanes around the sums."""
+        sums = [self._sum(key) for key in self.keys]
+        start = [Assign(total, zero(self.kind)) for total in sums]
+        ends = [
+            self.part._write(self._places(key), total)
+            for key, total in zip(self.keys, sums, strict=True)
+        ]
+        inner = (*start, *self._sums(self.part.summed, self.keys), *ends)
+        lanes = self.columns[0].lanes if self.schedule.over_output else self.schedule.width
+        stop = (Limit(Affine(lanes)),)
+        return (For(LANE, (Limit(Affine(0)),), stop, inner, self.schedule.width),)
+
+    def _sum(self, key: Key) -> Local:
+        return Local("sum" + "_".join(map(str, key)), self.kind)
+
+    def _places(self, key: Key) -> dict[int, Affine]:
+        """Return where every loop stands for an element of the tile."""
+        found = self.part._plain()
+        pieces = (self.row, *self.columns)
+        for loop, piece, place in zip(self.loops, pieces, key, strict=True):
+            if loop is not None:
+                found[loop] = piece.places[place]
+        if not self.schedule.over_output:
+            width = self.schedule.width
+            found[self.schedule.lane] = Affine(0, (("block", width), (LANE, 1)))
+        return found
+
+    def _sums(self, loops: Sequence[int], keys: Sequence[Key]) -> Body:
+        """Return the summed loops; one that windows limit is cut where their elements change."""
+        if not loops:
+            return self._lane_blocks(keys)
+        (n, *rest), part = loops, self.part
+        clips = [clip for clip in part.clips if clip.loop == n]
+        names = {part.loops[loop] for loop in self.windows}
+        cutting = [clip for clip in clips if names & clip.names]
+        starts, stops = part.range_of(n)
+        starts += tuple(c.start for c in clips if c not in cutting)
+        stops += tuple(c.stop for c in clips if c not in cutting)
+        if not cutting:
+            return (For(part.loops[n], starts, stops, self._sums(rest, keys)),)
+        found: list[Statement] = []
+        for begin, end, inside in segments(part.extents[n], self._ranges(cutting, keys)):
+            limits = (*starts, Limit(Affine(begin))), (*stops, Limit(Affine(end)))
+            found.append(For(part.loops[n], *limits, self._sums(rest, inside)))
+        return tuple(found)
+
+    def _ranges(self, clips: Sequence[Clip], keys: Sequence[Key]) -> dict[Key, tuple[int, int]]:
+        """Return the first and last-but-one iteration that each element takes part in."""
+        found = {}
+        for key in keys:
+            values = {self.part.loops[loop]: key[place] for loop, place in self.windows.items()}
+            found[key] = (
+                max(clip.first(values) for clip in clips),
+                min(clip.end(values) for clip in clips),
+            )
+        return found
+
+    def _lane_blocks(self, keys: Sequence[Key]) -> Body:
+        """Return the loop over vectors where lanes are summed, and what is left of the last."""
+        if self.schedule.over_output:
+            return tuple(self._products(keys, {}))
+        loop, width = self.schedule.lane, self.schedule.width
+        whole, rest = divmod(self.part.extents[loop], width)
+        body: Body = ()
+        if whole:
+            body = (count("block", whole, *self._products(keys, {})),)
+        if rest:
+            last = {loop: Affine(whole * width, ((LANE, 1),))}
+            body += tuple(self._products(keys, last, rest))
+        return body
+
+    def _products(
+        self, keys: Sequence[Key], moved_to: Places, active: int = 0
+    ) -> Iterator[Statement]:
+        """Yield loads and products: columns' operands first, each row's right before its use."""
+        places = {key: {**self._places(key), **moved_to} for key in keys}
+        if self.schedule.row_operand is None:
+            for key in keys:
+                term = self.part._term(places[key], active)
+                yield Assign(self._sum(key), op("sum", self._sum(key), term))
+            return
+        row, column = self.schedule.row_operand, 1 - self.schedule.row_operand
+        for key in keys:
+            if key[0] == keys[0][0]:
+                yield Assign(self._column(key), self.part._load(column, places[key], active))
+        element = Local("row", self.kind)
+        for key in keys:
+            if key[1:] == keys[0][1:]:
+                yield Assign(element, self.part._load(row, places[key], active))
+            term = op("multiply", element, self._column(key))
+            yield Assign(self._sum(key), op("sum", self._sum(key), term))
+
+    def _column(self, key: Key) -> Local:
+        return Local("column" + "_".join(map(str, key[1:])), self.kind)
 
 
 def _step(read: Read, buffer: Buffer, loop: int) -> int:
@@ -223,5 +437,23 @@ def _step(read: Read, buffer: Buffer, loop: int) -> int:
     return sum(i.coefficients[loop] * stride for i, stride in pairs)
 
 
-def _range(extent: int) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
-    return (Limit(Affine(0)),), (Limit(Affine(extent)),)
+def _footprint(read: Read, buffer: Buffer) -> Footprint:
+    axes = tuple(
+        (size, tuple((n, c) for n, c in enumerate(index.coefficients) if c))
+        for index, size in zip(read.indices, read.shape, strict=True)
+    )
+    return Footprint(axes, buffer.dtype.itemsize)
+
+
+def _product(extents: Sequence[int]) -> int:
+    result = 1
+    for extent in extents:
+        result *= extent
+    return result
+
+
+def _again(size: int, times: int) -> int:
+    """Return the traffic of reading memory again and again, if the cache does not hold it."""
+    from lamina.compiler.lowering.schedule import CACHE
+
+    return size * times if size > CACHE else size

@@ -1,9 +1,9 @@
-"""How a contraction's nest is arranged: the loop over lanes and the register tile.
+"""How a contraction's nest is arranged: lanes, register tile, what stays in the cache.
 
 The lanes of vectors run along a loop in which memory is contiguous. If that is a loop of the
 result, one operand is read as vectors and the other as single elements; if it is a summed loop,
 both are read as vectors, whose lanes are added up at the end. A tile of sums is kept in
-registers: rows along a loop that only one operand depends on, columns along another (or along
+registers: rows along a loop that only one operand depends on, columns along others (or along
 further vectors of the lanes' loop).
 """
 
@@ -12,126 +12,59 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 
-from lamina.compiler.ir import Affine, For, Limit
-from lamina.compiler.lowering.building import Body
 from lamina.compiler.machines import Machine
 from lamina.core.types import DType
 
-NONE = -1
+LONGEST_WINDOW = 8
+"""The longest loop that a tile takes in whole, beside its rows and columns."""
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What matters of a loop: steps are how far apart in memory its neighbours are."""
+    """What matters of a loop: steps are how far apart in memory its neighbours are.
+
+    A loop is clipped where an index limits it; if it limits others by amounts known when
+    compiling, it can still be tiled in whole (``unrollable``).
+    """
 
     extent: int
     is_output: bool
     clipped: bool
+    unrollable: bool
     out_step: int
     steps: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
-    """``count`` blocks of ``size`` from ``start`` on."""
+class Axis:
+    """A loop that the tile takes ``size`` iterations of."""
 
-    start: int
-    count: int
+    loop: int
     size: int
 
 
 @dataclass(frozen=True, slots=True)
-class Tiling:
-    """One kind of tile: rows × columns of sums in ``lanes`` (of ``width``) lanes."""
-
-    row: Segment
-    column: Segment
-    lanes: int
-    width: int
-    lane_blocks: int
-    lane_start: int
-    columns_are_lanes: bool
-
-    @property
-    def rows(self) -> int:
-        """Rows of the tile."""
-        return self.row.size
-
-    @property
-    def columns(self) -> int:
-        """Columns of the tile."""
-        return self.column.size
-
-    def elements(self) -> Iterator[tuple[int, int]]:
-        """Yield (row, column) of every sum."""
-        return product(range(self.rows), range(self.columns))
-
-    def around(self, body: Body) -> Body:
-        """Return the loops over tiles."""
-        return _counted("rows", self.row.count, _counted("columns", self.column.count, body))
-
-    def around_sums(self, body: Body) -> Body:
-        """Return the loop over blocks of lanes, where lanes are summed over."""
-        return body if self.columns_are_lanes else _counted("block", self.lane_blocks, body)
-
-
-@dataclass(frozen=True)
 class Schedule:
-    """The chosen loops (or NONE), the operand whose elements make the rows, and the sizes."""
+    """The loop over lanes, and the tile.
+
+    ``rows`` is along a loop of ``row_operand`` alone; ``columns`` along loops of the other, or
+    along the lanes (then counted in vectors).
+    """
 
     lane: int
-    row_loop: int
-    column_loop: int
+    over_output: bool
     row_operand: int | None
-    rows: tuple[Segment, ...]
-    columns: tuple[Segment, ...]
-    extent: int
+    rows: Axis | None
+    columns: tuple[Axis, ...]
     width: int
 
     @property
     def tiled(self) -> frozenset[int]:
         """The loops that the tile replaces."""
-        return frozenset({self.lane, self.row_loop, self.column_loop})
-
-    @property
-    def columns_are_lanes(self) -> bool:
-        """Whether the columns are further vectors along the loop of the lanes."""
-        return self.column_loop == self.lane
-
-    def tiles(self) -> Iterator[Tiling]:
-        """Yield the kinds of tiles: whole ones, and those at the ends."""
-        whole, rest = divmod(self.extent, self.width)
-        for row in self.rows:
-            if self.columns_are_lanes:
-                for column in self.columns:
-                    yield self._tiling(row, column, self.width, 1, 0)
-                if rest:
-                    yield self._tiling(row, Segment(whole, 1, 1), rest, 1, 0)
-                continue
-            for column in self.columns:
-                if whole:
-                    yield self._tiling(row, column, self.width, whole, 0)
-                if rest:
-                    yield self._tiling(row, column, rest, 1, whole)
-
-    def _tiling(self, row: Segment, column: Segment, lanes: int, blocks: int, start: int) -> Tiling:
-        return Tiling(row, column, lanes, self.width, blocks, start, self.columns_are_lanes)
-
-    def places(self, tile: Tiling, i: int, j: int) -> dict[int, Affine]:
-        """Return where the tiled loops stand for element (i, j) of a tile."""
-        found: dict[int, Affine] = {}
-        if self.row_loop != NONE:
-            found[self.row_loop] = _along(tile.row, i, "rows", 1)
-        if self.columns_are_lanes:
-            along = _along(tile.column, j, "columns", self.width)
-            found[self.lane] = Affine(along.constant, (*along.terms, ("lane", 1)))
-            return found
-        if self.column_loop != NONE:
-            found[self.column_loop] = _along(tile.column, j, "columns", 1)
-        start = tile.lane_start * self.width
-        found[self.lane] = Affine(start, (("block", self.width), ("lane", 1)))
-        return found
+        rows = () if self.rows is None else (self.rows.loop,)
+        return frozenset({self.lane, *rows, *(axis.loop for axis in self.columns)})
 
 
 def choose(roles: Sequence[Role], machine: Machine, dtype: DType) -> Schedule | None:
@@ -160,82 +93,133 @@ def _over_outputs(roles: Sequence[Role], lane: int, width: int, machine: Machine
     """Return a schedule with one operand in vectors and the other in single elements."""
     steps = roles[lane].steps
     row_operand = steps.index(0) if len(steps) == 2 and sorted(steps) == [0, 1] else None
-    row_loop = NONE if row_operand is None else _own_loop(roles, row_operand, {lane})
-    blocks = roles[lane].extent // width
-    extent = 1 if row_loop == NONE else roles[row_loop].extent
-    best = min(
-        ((_even(extent, t.rows), _even(blocks, t.vectors)) for t in machine.tiles()),
-        key=lambda size: ((size[0] + size[1]) / (size[0] * size[1]), -size[0]),
+    row_loop = None if row_operand is None else _own_loop(roles, row_operand, {lane})
+    blocks = -(-roles[lane].extent // width)
+    extent = 1 if row_loop is None else roles[row_loop].extent
+    rows, vectors = min(
+        ((even(extent, t.rows), even(blocks, t.vectors)) for t in machine.tiles()),
+        key=lambda size: (_waste(extent, size[0]) * _loads(*size), -size[0]),
     )
-    return Schedule(
-        lane,
-        row_loop,
-        lane,
-        row_operand,
-        _segments(extent, best[0]),
-        _segments(blocks, best[1]),
-        roles[lane].extent,
-        width,
-    )
+    axis = None if row_loop is None else Axis(row_loop, rows)
+    return Schedule(lane, True, row_operand, axis, (Axis(lane, vectors),), width)
 
 
 def _over_sums(roles: Sequence[Role], lane: int, width: int, machine: Machine) -> Schedule:
     """Return a schedule with both operands in vectors and a sum over lanes at the end."""
-    pair = len(roles[lane].steps) == 2
-    row_loop = _own_loop(roles, 0, {lane}) if pair else NONE
-    column_loop = _own_loop(roles, 1, {lane}) if pair else NONE
-    row_extent = 1 if row_loop == NONE else roles[row_loop].extent
-    column_extent = 1 if column_loop == NONE else roles[column_loop].extent
-    sizes = [
-        (_even(row_extent, r), _even(column_extent, c))
-        for r, c in product(range(1, 9), repeat=2)
-        if r * c + c + 1 + (not machine.fma) <= machine.registers
-    ]
-    best = min(sizes, key=lambda size: ((size[0] + size[1]) / (size[0] * size[1]), -size[0]))
-    return Schedule(
-        lane,
-        row_loop,
-        column_loop,
-        0 if pair else None,
-        _segments(row_extent, best[0]),
-        _segments(column_extent, best[1]),
-        roles[lane].extent,
-        width,
-    )
+    if len(roles[lane].steps) != 2:
+        return Schedule(lane, False, None, None, (), width)
+    rows, columns = _own_loop(roles, 0, {lane}), _own_loop(roles, 1, {lane})
+    windows = [n for n in _own_loops(roles, 1) if n not in (lane, columns)]
+    windows = [n for n in windows if roles[n].unrollable and roles[n].extent <= LONGEST_WINDOW]
+    found = [_sum_tile(roles, rows, columns, window, machine) for window in (*windows, None)]
+    _, row_size, axes = min((f for f in found if f), key=lambda f: f[0])
+    axis = None if rows is None else Axis(rows, row_size)
+    return Schedule(lane, False, 0, axis, axes, width)
 
 
-def _own_loop(roles: Sequence[Role], operand: int, taken: set[int]) -> int:
+_SumTile = tuple[float, int, tuple[Axis, ...]]
+
+
+def _sum_tile(
+    roles: Sequence[Role],
+    rows: int | None,
+    columns: int | None,
+    window: int | None,
+    machine: Machine,
+) -> _SumTile | None:
+    """Return the best tile with a window taken in whole: its cost, rows and column axes.
+
+    Neighbours in a window are mostly the same memory one step on, so that they cost loads
+    but no traffic between caches.
+    """
+    row_extent = 1 if rows is None else roles[rows].extent
+    column_extent = 1 if columns is None else roles[columns].extent
+    length = 1 if window is None else roles[window].extent
+    best: _SumTile | None = None
+    for r, c in product(range(1, 13), range(1, 9)):
+        r, c = even(row_extent, r), even(column_extent, c)
+        if r * c * length + c * length + 1 + (not machine.fma) > machine.registers:
+            continue
+        sums = r * c * length
+        waste = _waste(row_extent, r) * _waste(column_extent, c)
+        cost = waste * (r + c * length + (r + c) / 2) / sums
+        axes = [Axis(columns, c)] if columns is not None else []
+        axes += [Axis(window, length)] if window is not None else []
+        if best is None or cost < best[0]:
+            best = cost, r, tuple(axes)
+    return best
+
+
+def _own_loop(roles: Sequence[Role], operand: int, taken: set[int]) -> int | None:
     """Return the longest output loop that of all operands only this one depends on."""
-    found = [
-        n
-        for n, r in enumerate(roles)
-        if n not in taken
-        and r.is_output
-        and not r.clipped
-        and all(bool(step) == (k == operand) for k, step in enumerate(r.steps))
-    ]
-    return max(found, key=lambda n: roles[n].extent, default=NONE)
+    found = [n for n in _own_loops(roles, operand) if n not in taken and not roles[n].clipped]
+    return max(found, key=lambda n: roles[n].extent, default=None)
 
 
-def _even(extent: int, size: int) -> int:
+def _own_loops(roles: Sequence[Role], operand: int) -> Iterator[int]:
+    for n, r in enumerate(roles):
+        if r.is_output and all(bool(step) == (k == operand) for k, step in enumerate(r.steps)):
+            yield n
+
+
+def _loads(rows: int, vectors: int) -> float:
+    return (rows + vectors) / (rows * vectors)
+
+
+def _waste(extent: int, size: int) -> float:
+    """Return how much longer whole tiles are than what they cover."""
+    return -(-extent // size) * size / extent
+
+
+def even(extent: int, size: int) -> int:
     """Return the size, at most ``size``, that divides ``extent`` into tiles most evenly."""
     if extent <= size:
         return max(extent, 1)
     return -(-extent // -(-extent // size))
 
 
-def _segments(extent: int, size: int) -> tuple[Segment, ...]:
-    whole, rest = divmod(extent, size)
-    segments = (Segment(0, whole, size), Segment(whole * size, 1, rest))
-    return tuple(s for s in segments if s.count and s.size)
+# Memory --------------------------------------------------------------------------------------
+
+CACHE = 768 * 1024
+"""Bytes that one core keeps near at hand: most of a second-level cache."""
 
 
-def _along(segment: Segment, position: int, loop: str, width: int) -> Affine:
-    constant = (segment.start + position) * width
-    if segment.count == 1:
-        return Affine(constant)
-    return Affine(constant, ((loop, segment.size * width),))
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """How far an operand reaches in memory: for each of its axes its length, and its loops."""
+
+    axes: tuple[tuple[int, tuple[tuple[int, int], ...]], ...]
+    itemsize: int
+
+    def bytes(self, extents: Sequence[int]) -> int:
+        """Return how many bytes are read while the loops run over these extents."""
+        lengths = (
+            min(size, 1 + sum(abs(c) * (extents[n] - 1) for n, c in terms))
+            for size, terms in self.axes
+        )
+        return self.itemsize * prod(lengths)
 
 
-def _counted(loop: str, count: int, body: Body) -> Body:
-    return (For(loop, (Limit(Affine(0)),), (Limit(Affine(count)),), body),)
+def hoisted(
+    extents: Sequence[int], summed: Sequence[int], operands: Sequence[Footprint]
+) -> dict[int, int]:
+    """Return which summed loops go around all tiles, in blocks of how many iterations.
+
+    Tiles read everything again for each tile of the other operand. That comes from the cache
+    if outermost loops take the operands a piece at a time.
+    """
+    blocks: dict[int, int] = {}
+    now = list(extents)
+    for loop in summed:
+        if _total(operands, now) <= CACHE:
+            break
+        size = extents[loop]
+        while size > 1 and _total(operands, now) > CACHE:
+            size = -(-size // 2)
+            now[loop] = size
+        blocks[loop] = size
+    return blocks
+
+
+def _total(operands: Sequence[Footprint], extents: Sequence[int]) -> int:
+    return sum(operand.bytes(extents) for operand in operands)
