@@ -39,8 +39,9 @@ def run_plan(plan: Plan, operands: Sequence[Array]) -> list[Array]:
 
 
 def _run(kernel: Kernel, memory: list[Array]) -> None:
-    written, *read = memory
-    assert not any(np.shares_memory(written, other) for other in read), kernel.name
+    written, read = memory[: kernel.written], memory[kernel.written :]
+    for target in written:
+        assert not any(np.shares_memory(target, other) for other in read), kernel.name
     arrays = [m.view(b.dtype) for m, b in zip(memory, kernel.buffers, strict=True)]
     for array, buffer in zip(arrays, kernel.buffers, strict=True):
         assert buffer.span <= array.size, f"{kernel.name}: {buffer} in {array.size} elements"

@@ -13,7 +13,8 @@ from lamina.compiler import llvm
 from lamina.compiler.cache import Cache, key_of
 from lamina.compiler.listing import listing
 from lamina.compiler.passes.pipeline import optimise
-from lamina.compiler.plan import ALIGNMENT, Plan, Planner
+from lamina.compiler.arena import ALIGNMENT
+from lamina.compiler.plan import Plan, Planner
 from lamina.core.errors import ArgumentError
 from lamina.core.program import Program
 from lamina.core.types import Array

@@ -48,12 +48,17 @@ def llvm_type(dtype: DType) -> L.Type:
     return I1 if dtype.kind == "b" else L.IntType(8 * dtype.itemsize)
 
 
+def _element(kind: L.Type) -> L.Type:
+    return kind.element if isinstance(kind, L.VectorType) else kind
+
+
 def _suffix(kind: L.Type) -> str:
-    """Return a vector type as intrinsics' names have it."""
-    element = kind.element
+    """Return a type as intrinsics' names have it."""
+    element = _element(kind)
     letter = "i" if isinstance(element, L.IntType) else "f"
     width = element.width if letter == "i" else 32 if element == L.FloatType() else 64
-    return f"v{kind.count}{letter}{width}"
+    count = f"v{kind.count}" if isinstance(kind, L.VectorType) else ""
+    return f"{count}{letter}{width}"
 
 
 class KernelWriter:
@@ -315,7 +320,7 @@ class KernelWriter:
 
     def _convert(self, op: Op, value: L.Value) -> L.Value:
         source, target = op.arguments[0].dtype, op.dtype
-        kind = llvm_type(target)
+        kind = self._like(value, llvm_type(target))
         if op.name == "bitcast":
             return self.b.bitcast(value, kind)
         if source.kind == "f" and target.kind == "f":
@@ -331,15 +336,17 @@ class KernelWriter:
         return self._resized(value, source, kind)
 
     def _saturated(self, value: L.Value, source: DType, target: DType) -> L.Value:
-        kind, name = llvm_type(target), "fptosi" if target.kind == "i" else "fptoui"
-        suffix = f"i{kind.width}.{'f32' if source.itemsize == 4 else 'f64'}"
-        intrinsic = self._intrinsic(f"llvm.{name}.sat.{suffix}", kind, [llvm_type(source)])
+        name = "fptosi" if target.kind == "i" else "fptoui"
+        kind = self._like(value, llvm_type(target))
+        suffix = f"{_suffix(kind)}.{_suffix(value.type)}"
+        intrinsic = self._intrinsic(f"llvm.{name}.sat.{suffix}", kind, [value.type])
         return self.b.call(intrinsic, [value])
 
-    def _resized(self, value: L.Value, source: DType, kind: L.IntType) -> L.Value:
-        if value.type.width == kind.width:
+    def _resized(self, value: L.Value, source: DType, kind: L.Type) -> L.Value:
+        old, new = _element(value.type).width, _element(kind).width
+        if old == new:
             return value
-        if value.type.width > kind.width:
+        if old > new:
             return self.b.trunc(value, kind)
         return (self.b.sext if source.kind == "i" else self.b.zext)(value, kind)
 
@@ -352,9 +359,8 @@ class KernelWriter:
         if op.name == "negative":
             return self.b.fneg(arguments[0])
         names = {"abs": "fabs", "round": "roundeven"}
-        suffix = "f32" if op.dtype.itemsize == 4 else "f64"
-        kind = llvm_type(op.dtype)
-        name = f"llvm.{names.get(op.name, op.name)}.{suffix}"
+        kind = arguments[0].type
+        name = f"llvm.{names.get(op.name, op.name)}.{_suffix(kind)}"
         return self.b.call(self._intrinsic(name, kind, [kind] * len(arguments)), arguments)
 
     def _sum(self, arguments: list[L.Value]) -> L.Value:
@@ -372,7 +378,7 @@ class KernelWriter:
             return b.not_(arguments[0])
         if op.name == "abs":
             (value,) = arguments
-            negative = b.icmp_signed("<", value, value.type(0))
+            negative = b.icmp_signed("<", value, self._zero(value.type))
             return b.select(negative, b.neg(value), value) if signed else value
         methods = {
             "add": b.add,
@@ -388,6 +394,15 @@ class KernelWriter:
             "shift_right": b.lshr,
         }
         return methods[op.name](*arguments)
+
+    def _like(self, value: L.Value, kind: L.Type) -> L.Type:
+        """Return a type for as many lanes as a value has."""
+        vector = isinstance(value.type, L.VectorType)
+        return L.VectorType(kind, value.type.count) if vector else kind
+
+    def _zero(self, kind: L.Type) -> L.Value:
+        vector = isinstance(kind, L.VectorType)
+        return L.Constant(kind, [kind.element(0)] * kind.count) if vector else kind(0)
 
     def _intrinsic(self, name: str, kind: L.Type, arguments: list[L.Type]) -> L.Function:
         if name in self.module.globals:

@@ -2,131 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from math import prod
 
 import numpy as np
 
-from lamina.compiler.ir import Buffer, Kernel, contiguous
-from lamina.compiler.lowering import lower
+from lamina.compiler.arena import Storage, place_in_arena
+from lamina.compiler.batching import Batch
+from lamina.compiler.grouping import Grouping, Unit, is_renaming, source
+from lamina.compiler.ir import Kernel
+from lamina.compiler.kernels import Work, can_be_finished, kernel, plain_kernel
+from lamina.compiler.layouts import (
+    Layout,
+    batch_innermost,
+    is_dense,
+    repeated,
+    row_major,
+)
 from lamina.compiler.lowering.contraction import sums_over_lanes
-from lamina.compiler.lowering.sort import scratch
+from lamina.compiler.lowering.finish import BASE, Stage
 from lamina.compiler.machines import Machine
-from lamina.core.node import Node, Operation
+from lamina.core.node import Node
 from lamina.core.program import Program
-from lamina.core.types import Array, DType, Shape, Type
+from lamina.core.types import Array, Type
 from lamina.ops.contraction import Contraction
+from lamina.ops.pointwise import Pointwise
 from lamina.ops.random import FoldIn, RandomBits
-from lamina.ops.structure import Alias, ArgSort, Reshape
-
-ALIGNMENT = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """What a kernel is made for: an array's shape, dtype and strides (in elements)."""
-
-    shape: Shape
-    dtype: DType
-    strides: Shape
-
-    def buffer(self, name: str) -> Buffer:
-        """Return a buffer laid out so."""
-        return Buffer(name, self.shape, self.dtype, self.strides)
-
-
-@dataclass(slots=True)
-class Storage:
-    """A piece of memory: given from outside, or ``size`` bytes of the arena from ``offset`` on."""
-
-    number: int
-    size: int
-    first: int = 0
-    last: int = 0
-    external: bool = False
-    offset: int = 0
+from lamina.ops.scalar import Scalar
+from lamina.ops.structure import Alias, ArgSort
 
 
 @dataclass(slots=True)
 class Plan:
     """Kernels, what each is called with, and the memory they need.
 
-    Pointers are numbered: inputs first, then constants, then outputs, then temporaries.
+    Pointers are numbered: inputs first, then constants, then outputs, then temporaries. An
+    output that replaces an input is that input's memory; ``outputs`` are the other ones.
     """
 
     kernels: list[Kernel] = field(default_factory=list)
     calls: list[list[int]] = field(default_factory=list)
     which: list[int] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
     constants: list[Array] = field(default_factory=list)
     outputs: list[Type] = field(default_factory=list)
     temporaries: list[Storage] = field(default_factory=list)
     arena: int = 0
 
 
-@lru_cache(maxsize=2048)
-def kernel(
-    operation: Operation, out: Layout, operands: tuple[Layout, ...], machine: Machine
-) -> Kernel:
-    """Return the kernel of an operation on arrays laid out so (equal ones are made once)."""
-    target = out.buffer("out")
-    sources = [layout.buffer(f"x{n}") for n, layout in enumerate(operands)]
-    if isinstance(operation, ArgSort):
-        sources.append(scratch(target))
-    body, chunks = lower(operation, target, sources, machine)
-    return Kernel(operation.name, (target, *sources), body, chunks)
+@dataclass(slots=True)
+class Place:
+    """How and where a node's value lies."""
 
-
-def row_major(type_: Type) -> Layout:
-    """Return the layout in which the last axis runs fastest."""
-    return Layout(type_.shape, type_.dtype, contiguous("", type_.shape, type_.dtype).strides)
-
-
-def batch_innermost(type_: Type) -> Layout:
-    """Return the layout in which the first axis, the batch, runs fastest."""
-    rest = row_major(Type(type_.shape[1:], type_.dtype)).strides
-    strides = (1, *(stride * type_.shape[0] for stride in rest))
-    return Layout(type_.shape, type_.dtype, strides)
-
-
-def batch_of(program: Program, machine: Machine) -> int:
-    """Return the length of the batch's axis, or 0 if vectors do not fit along it.
-
-    It is the first length of the program's results and inputs that most of its nodes share.
-    """
-    lengths = [n.shape[0] for n in program.nodes if len(n.shape) > 1 and n.value is None]
-    given = {n.shape[0] for n in program.inputs if len(n.shape) > 1}
-    enough = sorted(n for n in given if n >= machine.lanes(4))
-    return max(enough, key=lengths.count, default=0)
+    layout: Layout
+    storage: Storage
 
 
 class Planner:
-    """Walks a program in order and collects kernels and memory."""
+    """Walks a program's units in order and collects kernels and memory.
 
-    def __init__(self, program: Program, machine: Machine) -> None:
+    ``replaced`` says which outputs (by number) shall take the memory of which inputs.
+    """
+
+    def __init__(
+        self, program: Program, machine: Machine, replaced: Mapping[int, int] | None = None
+    ) -> None:
         self.program = program
         self.machine = machine
+        self.replaced = dict(replaced or {})
         self.plan = Plan()
-        self.layouts: dict[int, Layout] = {}
-        self.turned: dict[int, tuple[Layout, Storage]] = {}
-        self.storages: dict[int, Storage] = {}
+        self.places: dict[int, Place] = {}
+        self.turned: dict[int, Place] = {}
         self.made: list[Storage] = []
-        self.steps: list[tuple[Kernel, list[Storage]]] = []
-        self.batch = batch_of(program, machine)
+        self.steps: list[tuple[Kernel, list[Storage], str]] = []
+        self.batch = Batch(program, machine, set(self.replaced.values()))
+        self.grouping = Grouping(program, self.replaced)
+        self.needed = self._needed()
         for node in program.inputs:
-            self._place(node, row_major(node.type), self._external())
-        constants = [n for n in program.nodes if n.value is not None]
-        for node in constants:
-            self._constant(node)
-        owners = self._outputs()
+            self.places[id(node)] = Place(row_major(node.type), self._external())
+        for node in program.nodes:
+            if node.value is not None:
+                self._constant(node)
+        self.targets = self._targets()
+        self.owners = self._owners()
         for node in program.inputs:
             self._relayout(node)
-        for node in program.nodes:
-            if id(node) not in self.storages:
-                self._node(node, owners.get(id(node)))
-        self._copy_outputs(owners)
+        for unit in self.grouping.order:
+            self._unit(unit)
+        self._copy_outputs()
         self._finish()
+
+    # Memory ----------------------------------------------------------------------------
 
     def _external(self) -> Storage:
         storage = Storage(len(self.made), 0, external=True)
@@ -134,169 +100,270 @@ class Planner:
         return storage
 
     def _temporary(self, layout: Layout) -> Storage:
-        size = prod(layout.shape) * layout.dtype.itemsize
-        storage = Storage(len(self.made), size, first=len(self.steps), last=len(self.steps))
+        now = len(self.steps)
+        storage = Storage(len(self.made), layout.size, first=now, last=now)
         self.made.append(storage)
         return storage
-
-    def _place(self, node: Node, layout: Layout, storage: Storage) -> None:
-        self.layouts[id(node)], self.storages[id(node)] = layout, storage
 
     def _constant(self, node: Node) -> None:
         assert node.value is not None
         single = node.value.size > 0 and not any(node.value.strides)
-        if single:
-            layout = Layout(node.shape, node.dtype, (0,) * len(node.shape))
-            value = np.array(node.value.flat[0])
-        else:
-            layout, value = row_major(node.type), np.ascontiguousarray(node.value)
+        layout = repeated(node.type) if single else row_major(node.type)
+        value = np.array(node.value.flat[0]) if single else np.ascontiguousarray(node.value)
         self.plan.constants.append(value)
-        self._place(node, layout, self._external())
+        self.places[id(node)] = Place(layout, self._external())
 
-    def _outputs(self) -> dict[int, Storage]:
-        """Give every output memory of its own; the first output of a node is written in place."""
-        owners: dict[int, Storage] = {}
-        self.output_storages = [self._external() for _ in self.program.outputs]
-        for node, storage in zip(self.program.outputs, self.output_storages, strict=True):
+    def _targets(self) -> list[Storage]:
+        """Return the memory of every output: an input's, or its own."""
+        found = []
+        for number, node in enumerate(self.program.outputs):
+            if number in self.replaced:
+                given = self.program.inputs[self.replaced[number]]
+                found.append(self.places[id(given)].storage)
+                continue
             self.plan.outputs.append(node.type)
-            owners.setdefault(id(node), storage)
+            found.append(self._external())
+        return found
+
+    def _owners(self) -> dict[int, Storage]:
+        """Return the nodes that are computed right into an output's memory."""
+        owners: dict[int, Storage] = {}
+        for number, node in enumerate(self.program.outputs):
+            if number not in self.replaced or number in self.grouping.in_place:
+                owners.setdefault(id(source(node)), self.targets[number])
         return owners
 
-    def _layout(self, type_: Type) -> Layout:
+    def _needed(self) -> set[int]:
+        """Return the nodes that others than their own unit read, or that are outputs."""
+        needed = {id(node) for node in self.program.outputs}
+        for unit in self.grouping.order:
+            needed |= unit.operands().keys()
+        return needed
+
+    def _layout(self, node: Node) -> Layout:
         """Return the layout of a temporary: the batch innermost wherever there is one."""
-        if self.batch and len(type_.shape) > 1 and type_.shape[0] == self.batch:
-            return batch_innermost(type_)
-        return row_major(type_)
+        inner = len(node.shape) > 1 and node in self.batch
+        return (batch_innermost if inner else row_major)(node.type)
 
     def _relayout(self, node: Node) -> None:
         """Copy what is laid out otherwise than temporaries are."""
-        old, new = self.layouts[id(node)], self._layout(node.type)
-        if old != new:
-            self.turned[id(node)] = old, self.storages[id(node)]
-            storage = self._temporary(new)
-            made = kernel(Alias(), new, (old,), self.machine)
-            self._step(made, [storage, self.storages[id(node)]])
-            self._place(node, new, storage)
+        place, new = self.places[id(node)], self._layout(node)
+        if place.layout != new:
+            self.turned[id(node)] = place
+            self.places[id(node)] = self._copied(place, new, node)
 
-    def _node(self, node: Node, owner: Storage | None) -> None:
-        if isinstance(node.operation, Alias | Reshape):
-            self._alias(node)
-            return
-        seen = self._view(node)
-        if seen is not None:
-            self._place(node, seen, self.storages[id(node.operands[0])])
-            return
-        plain = row_major(node.type)
+    def _copied(self, place: Place, layout: Layout, node: Node) -> Place:
+        storage = self._temporary(layout)
+        made = plain_kernel(Alias(), layout, (place.layout,), self.machine)
+        self._step(made, [storage, place.storage], node)
+        return Place(layout, storage)
+
+    # Units -----------------------------------------------------------------------------
+
+    def _unit(self, unit: Unit) -> None:
+        base = unit.base
+        if is_renaming(base):
+            self._rename(base)
+        elif isinstance(base.operation, Pointwise):
+            self._pointwise(unit.nodes)
+        elif not isinstance(base.operation, Contraction):
+            self._single(base)
+        elif not self._view(base):
+            self._contraction(unit.nodes)
+
+    def _single(self, node: Node) -> None:
+        """Plan an operation that has a kernel to itself."""
         in_order = isinstance(node.operation, RandomBits | FoldIn)
-        layout = plain if in_order else self._layout(node.type)
-        if layout != plain:
-            owner = None
-        found = self._operands(node, layout)
-        operands, used = [each for each, _ in found], [storage for _, storage in found]
-        made = kernel(node.operation, layout, tuple(operands), self.machine)
-        storage = owner or self._temporary(layout)
+        layout = row_major(node.type) if in_order else self._layout(node)
+        given = [self.places[id(o)] for o in node.operands]
+        storage = self._home(node, layout)
         extra = [self._temporary(layout)] if isinstance(node.operation, ArgSort) else []
-        self._place(node, layout, storage)
-        self._step(made, [storage, *used, *extra])
+        layouts = tuple(place.layout for place in given)
+        made = plain_kernel(node.operation, layout, layouts, self.machine)
+        self._step(made, [storage, *(place.storage for place in given), *extra], node)
+        self.places[id(node)] = Place(layout, storage)
 
-    def _operands(self, node: Node, out: Layout) -> list[tuple[Layout, Storage]]:
-        """Return how and where a node's operands lie.
+    def _pointwise(self, nodes: Sequence[Node]) -> None:
+        self._kernel(None, [], nodes, nodes)
 
-        An operand of a contraction is turned to row-major order if lanes can then run along the
-        result: that costs a pass over the operand and saves adding up lanes for every sum.
+    def _contraction(self, nodes: Sequence[Node]) -> None:
+        """Plan a contraction, with what follows in the same kernel where it can be finished."""
+        base, *rest = nodes
+        assert isinstance(base.operation, Contraction)
+        layout = self._layout(base)
+        given = self._operands(base, layout)
+        layouts = [place.layout for place in given]
+        arrays = [self.places[id(n)].layout for n in self._arrays(rest, {id(n): 0 for n in nodes})]
+        if rest and can_be_finished(base.operation, layout, layouts, arrays, self.machine):
+            self._kernel(base, given, rest, nodes)
+            return
+        self._kernel(base, given, [], [base])
+        if rest:
+            self._pointwise(rest)
+
+    def _kernel(
+        self,
+        base: Node | None,
+        factors: Sequence[Place],
+        stages: Sequence[Node],
+        nodes: Sequence[Node],
+    ) -> None:
+        """Plan one kernel: a base, stages after it, and stores of what others need."""
+        first = base or stages[0]
+        layout = self._layout(first)
+        numbers = {id(node): -2 - n for n, node in enumerate(stages)}
+        if base is not None:
+            numbers[id(base)] = BASE
+        arrays = self._arrays(stages, numbers)
+        places = {id(node): n for n, node in enumerate(arrays)}
+        listed = tuple(
+            Stage(_function(node), tuple({**places, **numbers}[id(o)] for o in node.operands))
+            for node in stages
+        )
+        alone = base is not None and not stages
+        kept = [node for node in nodes if alone or id(node) in self.needed]
+        homes = [self._home(node, layout) for node in kept]
+        given = [self.places[id(node)] for node in arrays]
+        over = tuple(_overwritten(home, given) for home in homes)
+        work = Work(
+            None if base is None else base.operation,  # type: ignore[arg-type]
+            listed,
+            tuple(BASE if n is base else -2 - numbers[id(n)] for n in kept),
+            over,
+        )
+        outs = tuple(replace(layout, dtype=node.dtype) for node in kept)
+        made = kernel(
+            work,
+            layout,
+            outs,
+            tuple(place.layout for place in factors),
+            tuple(place.layout for place in given),
+            self.machine,
+        )
+        others = [place.storage for n, place in enumerate(given) if n not in over]
+        self._step(made, [*homes, *(place.storage for place in factors), *others], kept[-1])
+        for node, home, out in zip(kept, homes, outs, strict=True):
+            self.places[id(node)] = Place(out, home)
+
+    def _arrays(self, stages: Sequence[Node], own: Mapping[int, int]) -> list[Node]:
+        found: dict[int, Node] = {}
+        for node in stages:
+            for operand in node.operands:
+                if id(operand) not in own:
+                    found.setdefault(id(operand), operand)
+        return list(found.values())
+
+    def _home(self, node: Node, layout: Layout) -> Storage:
+        """Return where a node's value goes: an output's memory if it lies there as it should."""
+        owner = self.owners.get(id(node))
+        if owner is not None and layout.strides == row_major(node.type).strides:
+            return owner
+        return self._temporary(replace(layout, dtype=node.dtype))
+
+    # Contractions ----------------------------------------------------------------------
+
+    def _operands(self, node: Node, out: Layout) -> list[Place]:
+        """Return how and where a contraction's operands lie.
+
+        One is turned to row-major order if lanes can then run along the result: that costs a
+        pass over it and saves adding up lanes for every sum.
         """
-        given = [(self.layouts[id(o)], self.storages[id(o)]) for o in node.operands]
-        operation = node.operation
-        if not isinstance(operation, Contraction) or node.dtype.kind != "f":
-            return given
-        if not self._sums_over_lanes(operation, out, [layout for layout, _ in given]):
+        given = [self.places[id(o)] for o in node.operands]
+        if node.dtype.kind != "f" or not self._sums_over_lanes(node, out, given):
             return given
         for place, operand in enumerate(node.operands):
-            turned = [layout for layout, _ in given]
-            turned[place] = row_major(operand.type)
-            changed = turned[place] != given[place][0]
-            if changed and not self._sums_over_lanes(operation, out, turned):
+            turned = list(given)
+            turned[place] = Place(row_major(operand.type), given[place].storage)
+            changed = turned[place].layout != given[place].layout
+            if changed and not self._sums_over_lanes(node, out, turned):
                 given[place] = self._turned(operand)
                 break
         return given
 
-    def _sums_over_lanes(self, operation: Contraction, out: Layout, operands: list[Layout]) -> bool:
-        buffers = [layout.buffer(f"x{n}") for n, layout in enumerate(operands)]
-        return sums_over_lanes(operation, out.buffer("out"), buffers, self.machine)
+    def _sums_over_lanes(self, node: Node, out: Layout, operands: Sequence[Place]) -> bool:
+        assert isinstance(node.operation, Contraction)
+        buffers = [place.layout.buffer(f"x{n}") for n, place in enumerate(operands)]
+        return sums_over_lanes(node.operation, out.buffer("out"), buffers, self.machine)
 
-    def _turned(self, node: Node) -> tuple[Layout, Storage]:
+    def _turned(self, node: Node) -> Place:
         """Return a copy of a node's value in row-major order, made once."""
         if id(node) not in self.turned:
-            layout = row_major(node.type)
-            storage = self._temporary(layout)
-            made = kernel(Alias(), layout, (self.layouts[id(node)],), self.machine)
-            self._step(made, [storage, self.storages[id(node)]])
-            self.turned[id(node)] = layout, storage
+            self.turned[id(node)] = self._copied(
+                self.places[id(node)], row_major(node.type), node
+            )
         return self.turned[id(node)]
 
-    def _alias(self, node: Node) -> None:
+    def _rename(self, node: Node) -> None:
         """Give a node its operand's memory, if its elements lie there in the node's order."""
         (operand,) = node.operands
-        old, type_ = self.layouts[id(operand)], node.type
-        storage = self.storages[id(operand)]
+        place, type_ = self.places[id(operand)], node.type
+        old = place.layout
         if not any(old.strides):
-            zeros = (0,) * len(node.shape)
-            self._place(node, Layout(node.shape, node.dtype, zeros), storage)
+            new: Layout | None = repeated(type_)
         elif node.shape == old.shape:
-            self._place(node, old, storage)
+            new = old
         elif old == row_major(operand.type):
-            self._place(node, row_major(type_), storage)
+            new = row_major(type_)
         elif node.shape[:1] == old.shape[:1] and old == batch_innermost(operand.type):
-            self._place(node, batch_innermost(type_), storage)
+            new = batch_innermost(type_)
+            new = new if is_dense(old) and is_dense(new) else None
         else:
-            copy = self._temporary(row_major(operand.type))
-            made = kernel(Alias(), row_major(operand.type), (old,), self.machine)
-            self._step(made, [copy, storage])
-            self._place(node, row_major(type_), copy)
+            new = None
+        if new is None:
+            place = self._copied(place, row_major(operand.type), operand)
+            new = row_major(type_)
+        self.places[id(node)] = Place(new, place.storage)
 
-    def _view(self, node: Node) -> Layout | None:
-        """Return how a repetition or permutation of the operand reads its memory, if it is one."""
+    def _view(self, node: Node) -> bool:
+        """Let a repetition or permutation of an operand read its memory, if the node is one."""
         view = node.operation
-        if (
-            not isinstance(view, Contraction)
-            or not view.is_view
-            or view.guards
-            or 0 in view.extents
-        ):
-            return None
-        (read,), old = view.reads, self.layouts[id(node.operands[0])]
+        assert isinstance(view, Contraction)
+        if not view.is_view or view.guards or 0 in view.extents:
+            return False
+        (read,), place = view.reads, self.places[id(node.operands[0])]
         pairs = list(zip(read.indices, read.shape, strict=True))
         if any(i.constant or not i.stays_inside(view.extents, size) for i, size in pairs):
-            return None
+            return False
         if any(c < 0 for i, _ in pairs for c in i.coefficients):
-            return None
+            return False
         strides = tuple(
-            sum(i.coefficients[n] * s for i, s in zip(read.indices, old.strides, strict=True))
+            sum(
+                i.coefficients[n] * s
+                for i, s in zip(read.indices, place.layout.strides, strict=True)
+            )
             for n in range(len(view.extents))
         )
-        return Layout(node.shape, node.dtype, strides)
+        self.places[id(node)] = Place(Layout(node.shape, node.dtype, strides), place.storage)
+        return True
 
-    def _copy_outputs(self, owners: dict[int, Storage]) -> None:
-        """Copy what is an output twice, or is an input or a constant too."""
-        for node, storage in zip(self.program.outputs, self.output_storages, strict=True):
-            source = self.storages[id(node)]
-            if source is not storage:
-                made = kernel(
-                    Alias(), row_major(node.type), (self.layouts[id(node)],), self.machine
-                )
-                self._step(made, [storage, source])
+    # Results ---------------------------------------------------------------------------
 
-    def _step(self, made: Kernel, storages: list[Storage]) -> None:
+    def _copy_outputs(self) -> None:
+        """Copy what is not in its output's memory yet; what is overwritten first goes aside."""
+        waiting = []
+        replaced = {id(self.targets[number]) for number in self.replaced}
+        for node, target in zip(self.program.outputs, self.targets, strict=True):
+            place = self.places[id(node)]
+            if place.storage is target:
+                continue
+            if id(place.storage) in replaced:
+                place = self._copied(place, row_major(node.type), node)
+            waiting.append((node, place, target))
+        for node, place, target in waiting:
+            made = plain_kernel(Alias(), row_major(node.type), (place.layout,), self.machine)
+            self._step(made, [target, place.storage], node)
+
+    def _step(self, made: Kernel, storages: list[Storage], node: Node) -> None:
         for storage in storages:
             storage.last = len(self.steps)
-        self.steps.append((made, storages))
+        self.steps.append((made, storages, str(node.frame or "")))
 
     def _finish(self) -> None:
         numbers: dict[Kernel, int] = {}
-        for made, storages in self.steps:
-            number = numbers.setdefault(made, len(numbers))
-            self.plan.which.append(number)
+        for made, storages, name in self.steps:
+            self.plan.which.append(numbers.setdefault(made, len(numbers)))
             self.plan.calls.append([s.number for s in storages])
+            self.plan.names.append(name)
         self.plan.kernels = [
             replace(k, name=f"{k.name.strip('_')}_{n}") for k, n in numbers.items()
         ]
@@ -313,20 +380,11 @@ def renumber(storages: Sequence[Storage], calls: list[list[int]]) -> None:
         call[:] = [new[n] for n in call]
 
 
-def place_in_arena(storages: Sequence[Storage]) -> int:
-    """Give each storage the lowest offset free while it lives; return the bytes needed."""
-    placed: list[Storage] = []
-    for storage in sorted(storages, key=lambda s: (-s.size, s.first)):
-        alive = [p for p in placed if p.first <= storage.last and storage.first <= p.last]
-        offset = 0
-        for other in sorted(alive, key=lambda s: s.offset):
-            if offset + storage.size <= other.offset:
-                break
-            offset = max(offset, _aligned(other.offset + other.size))
-        storage.offset = offset
-        placed.append(storage)
-    return max((_aligned(s.offset + s.size) for s in storages), default=0)
+def _function(node: Node) -> Scalar:
+    assert isinstance(node.operation, Pointwise)
+    return node.operation.function
 
 
-def _aligned(size: int) -> int:
-    return -(-size // ALIGNMENT) * ALIGNMENT
+def _overwritten(home: Storage, given: Sequence[Place]) -> int:
+    """Return which array lies in the memory that is written; -1 if none does."""
+    return next((n for n, place in enumerate(given) if place.storage is home), -1)

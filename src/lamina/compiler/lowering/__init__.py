@@ -28,8 +28,7 @@ from lamina.ops.structure import Alias, ArgSort, Concatenate, Detach, Reshape
 from lamina.ops.window import WindowArgMax, WindowMax, WindowSelect, WindowSpread
 
 Body = tuple[Statement, ...]
-Lowered = Body | tuple[Body, int]
-Lowering = Callable[[Any, Buffer, Sequence[Buffer], Machine], Any]
+Lowering = Callable[[Any, Buffer, Sequence[Buffer], Machine], tuple[Body, int]]
 
 LOWERINGS: dict[type[Operation], Lowering] = {
     Contraction: lower_contraction,
@@ -58,7 +57,4 @@ def lower(
 
     The number says into how many chunks they are divided.
     """
-    if isinstance(operation, Contraction):
-        return lower_contraction(operation, out, operands, machine)
-    body: Body = LOWERINGS[type(operation)](operation, out, operands, machine)
-    return body, 1
+    return LOWERINGS[type(operation)](operation, out, operands, machine)

@@ -69,8 +69,7 @@ def zero(dtype: DType) -> Number:
 
 def fill(buffer: Buffer, value: Expression) -> Body:
     """Return loops that store one value everywhere."""
-    whole = together(buffer, ())
-    buffer = whole[0] if whole else buffer
+    (buffer,) = merge((buffer,))
     loops = names(buffer.shape, "f")
     return nest_for(buffer, loops, Store(buffer, at(loops), value))
 
@@ -81,18 +80,34 @@ def inside(index: Expression, size: int) -> Op:
     return op("and", low, op("less", index, integer(size)))
 
 
-def together(out: Buffer, operands: Sequence[Buffer]) -> list[Buffer] | None:
-    """Return out and operands with one axis, if their elements lie in the same order in memory."""
-    size = out.span
-    if size != prod(out.shape):
-        return None
-    flattened = [Buffer(out.name, (size,), out.dtype, (1,))]
-    for x in operands:
-        single = not any(x.strides)
-        if not single and x.strides != out.strides:
-            return None
-        flattened.append(Buffer(x.name, (size,), x.dtype, (0,) if single else (1,)))
-    return flattened
+def merge(buffers: Sequence[Buffer]) -> list[Buffer]:
+    """Return the buffers with as few axes as they can be read by, in the order of memory.
+
+    They have one shape. Neighbouring axes become one where in every buffer the outer one
+    goes on where the inner one ends.
+    """
+    shape = buffers[0].shape
+    order = sorted(range(len(shape)), key=lambda axis: -buffers[0].strides[axis])
+    groups: list[list[int]] = []
+    for axis in order:
+        if shape[axis] == 1:
+            continue
+        outer = groups[-1][-1] if groups else None
+        if outer is not None and _continues(buffers, outer, axis):
+            groups[-1].append(axis)
+        else:
+            groups.append([axis])
+    return [_merged(buffer, groups) for buffer in buffers]
+
+
+def _continues(buffers: Sequence[Buffer], outer: int, inner: int) -> bool:
+    return all(b.strides[outer] == b.strides[inner] * b.shape[inner] for b in buffers)
+
+
+def _merged(buffer: Buffer, groups: Sequence[Sequence[int]]) -> Buffer:
+    shape = tuple(prod(buffer.shape[axis] for axis in group) for group in groups)
+    strides = tuple(buffer.strides[group[-1]] for group in groups)
+    return Buffer(buffer.name, shape, buffer.dtype, strides)
 
 
 def flat(buffer: Buffer) -> Buffer | None:

@@ -24,13 +24,13 @@ from lamina.compiler.ir import (
     Load,
     Local,
     Statement,
-    Store,
     op,
 )
 from lamina.compiler.lowering.building import Body, count, fill, moved, zero
 from lamina.compiler.lowering.clips import Clip, clips_of, loose_indices, segments, unrollable
 from lamina.compiler.lowering.division import UNDIVIDED, Division, divide
-from lamina.compiler.lowering.schedule import Footprint, Role, Schedule, choose, hoisted
+from lamina.compiler.lowering.finish import Finish, stored
+from lamina.compiler.lowering.schedule import CACHE, Footprint, Role, Schedule, choose, hoisted
 from lamina.compiler.lowering.tiles import NO_LIMITS, Limits, Piece, cut, cut_lanes
 from lamina.compiler.machines import Machine
 from lamina.ops.affine import AffineIndex
@@ -46,20 +46,48 @@ def lower_contraction(
     operation: Contraction, out: Buffer, operands: Sequence[Buffer], machine: Machine
 ) -> tuple[Body, int]:
     """Return the loops of a contraction, and into how many chunks they are divided."""
+    return finish_contraction(operation, out, operands, stored(out), machine)
+
+
+def finish_contraction(
+    operation: Contraction,
+    out: Buffer,
+    operands: Sequence[Buffer],
+    finish: Finish,
+    machine: Machine,
+) -> tuple[Body, int]:
+    """Return the loops that put every element of a contraction through ``finish``.
+
+    ``out`` is how the result lies. Where sums are not whole in registers, they are added up
+    in memory: then ``finish`` can only store them.
+    """
     if 0 in out.shape:
         return (), 1
     parts = _parts(operation, out, operands, machine)
     if not parts:
         return fill(out, zero(out.dtype)), 1
-    separate = _are_separate(parts)
-    complete = separate and sum(part.stored for part in parts) == _size(out)
-    for part in parts:
-        part.stores = separate
+    separate, complete = _are_separate(parts), _is_complete(parts, out)
     division = divide(out, [part.divisible() for part in parts], _work(parts, out, operands))
     for part in parts:
-        part.division = division
+        part.stores, part.finish, part.division = separate, finish, division
+        part.overlaps = separate and not finish.overwrites
     start = () if complete else division.fill(out, zero(out.dtype))
     return (*start, *(s for part in parts for s in part.body())), division.chunks
+
+
+def can_finish(
+    operation: Contraction,
+    out: Buffer,
+    operands: Sequence[Buffer],
+    arrays: Sequence[Buffer],
+    machine: Machine,
+) -> bool:
+    """Return whether every element is whole in a register once, with those of other arrays."""
+    parts = _parts(operation, out, operands, machine) if 0 not in out.shape else []
+    if not parts or not _is_complete(parts, out):
+        return False
+    lanes = {part.schedule.lane for part in parts if part.schedule is not None}
+    return all(array.strides[lane] in (0, 1) for array in arrays for lane in lanes)
 
 
 def sums_over_lanes(
@@ -89,11 +117,9 @@ def _are_separate(parts: Sequence[Part]) -> bool:
     return once and all(part.sums_at_once for part in parts)
 
 
-def _size(buffer: Buffer) -> int:
-    size = 1
-    for length in buffer.shape:
-        size *= length
-    return size
+def _is_complete(parts: Sequence[Part], out: Buffer) -> bool:
+    """Return whether every element is written just once."""
+    return _are_separate(parts) and sum(part.stored for part in parts) == _product(out.shape)
 
 
 def _work(parts: Sequence[Part], out: Buffer, operands: Sequence[Buffer]) -> float:
@@ -125,7 +151,8 @@ class Part:
         self.tiled = frozenset() if self.schedule is None else self.schedule.tiled
         self.summed = [n for n in range(self.rank, len(self.extents)) if n not in self.tiled]
         self.hoisted = self._hoisted()
-        self.stores = False
+        self.stores = self.overlaps = False
+        self.finish: Finish = stored(out)
         self.division: Division = UNDIVIDED
 
     def _roles(self, loose: Sequence[tuple[AffineIndex, int]]) -> list[Role]:
@@ -192,11 +219,11 @@ class Part:
         plain = self._plain()
         outputs = range(self.rank)
         if not self.summed:
-            return self.wrap(outputs, (self._write(plain, self._term(plain)),))
+            return self.wrap(outputs, self._write(plain, self._term(plain)))
         total = Local("total", self.out.dtype)
         inner = self.wrap(self.summed, (Assign(total, op("sum", total, self._term(plain))),))
         start = Assign(total, zero(self.out.dtype))
-        return self.wrap(outputs, (start, *inner, self._write(plain, total)))
+        return self.wrap(outputs, (start, *inner, *self._write(plain, total)))
 
     def _plain(self) -> dict[int, Affine]:
         return {n: Affine(0, ((loop, 1),)) for n, loop in enumerate(self.loops)}
@@ -241,7 +268,7 @@ class Part:
         if schedule.rows is None:
             return [Piece((Affine(0),))]
         loop, size = schedule.rows.loop, schedule.rows.size
-        return cut("rows", self.extents[loop], size, self.stores, self._limits(loop))
+        return cut("rows", self.extents[loop], size, self.overlaps, self._limits(loop))
 
     def _column_pieces(self, schedule: Schedule) -> Iterator[tuple[Piece, ...]]:
         """Yield a piece for every axis of the columns, in all their combinations."""
@@ -249,7 +276,7 @@ class Part:
             (axis,) = schedule.columns
             extent = self.extents[axis.loop]
             pieces = cut_lanes(
-                "columns", extent, axis.size, schedule.width, self.stores, self._limits(axis.loop)
+                "columns", extent, axis.size, schedule.width, self.overlaps, self._limits(axis.loop)
             )
             yield from ((piece,) for piece in pieces)
             return
@@ -291,15 +318,16 @@ class Part:
 
     # Elements --------------------------------------------------------------------------
 
-    def _write(self, places: Places, value: Expression) -> Statement:
+    def _write(self, places: Places, value: Expression) -> Body:
         target = tuple(
             Affine(
                 start + step * places[n].constant, tuple((k, step * c) for k, c in places[n].terms)
             )
             for n, (start, step) in enumerate(self.phase.writes)
         )
-        kind = Store if self.stores else Accumulate
-        return kind(self.out, target, value)
+        if self.stores:
+            return self.finish(target, value)
+        return (Accumulate(self.out, target, value),)
 
     def _term(self, places: Places, active: int = 0) -> Expression:
         factors = [self._load(n, places, active) for n in range(len(self.operands))]
@@ -340,8 +368,9 @@ class Tile:
         sums = [self._sum(key) for key in self.keys]
         start = [Assign(total, zero(self.kind)) for total in sums]
         ends = [
-            self.part._write(self._places(key), total)
+            statement
             for key, total in zip(self.keys, sums, strict=True)
+            for statement in self.part._write(self._places(key), total)
         ]
         inner = (*start, *self._sums(self.part.summed, self.keys), *ends)
         lanes = self.columns[0].lanes if self.schedule.over_output else self.schedule.width
@@ -454,6 +483,4 @@ def _product(extents: Sequence[int]) -> int:
 
 def _again(size: int, times: int) -> int:
     """Return the traffic of reading memory again and again, if the cache does not hold it."""
-    from lamina.compiler.lowering.schedule import CACHE
-
     return size * times if size > CACHE else size

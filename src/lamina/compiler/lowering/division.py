@@ -11,13 +11,17 @@ from dataclasses import dataclass
 from math import lcm
 
 from lamina.compiler.ir import CHUNK, Affine, Buffer, Expression, For, Limit, Statement, Store
-from lamina.compiler.lowering.building import Body, at, fill, names
+from lamina.compiler.lowering.building import Body, at, fill, names, nest
 
 GRAIN = 12_000
 """Nanoseconds of work that a chunk has at least, many times what handing it out costs."""
 
 MOST_CHUNKS = 32
 """Enough for the cores of one processor, and to even out what a busy one is late with."""
+
+
+ALIGNED = 64
+"""Neighbours in memory are divided at multiples of this, so that vectors stay whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,25 @@ class Division:
         end = Affine(self.size - start + step - 1, ((CHUNK, self.size),))
         return Limit(first, step), Limit(end, step)
 
+    def limits_along(self, axis: int, extent: int) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
+        """Return the limits of a loop over all places along an axis."""
+        starts, stops = (Limit(Affine(0)),), (Limit(Affine(extent)),)
+        if axis != self.axis:
+            return starts, stops
+        start, stop = self.limits(0, 1)
+        return (start,), (*stops, stop)
+
+    def blocks(
+        self, axis: int, extent: int, block: int
+    ) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
+        """Return the limits of a loop over blocks of places along an axis."""
+        starts, stops = self.limits_along(axis, -(-extent // block))
+        if axis == self.axis:
+            size = self.size // block
+            starts = (Limit(Affine(0, ((CHUNK, size),))),)
+            stops = (stops[0], Limit(Affine(size, ((CHUNK, size),))))
+        return starts, stops
+
     def fill(self, out: Buffer, value: Expression) -> Body:
         """Return the loops that store a value at all places of the chunk."""
         if self.axis < 0:
@@ -41,11 +64,7 @@ class Division:
         loops = names(out.shape, "f")
         body: tuple[Statement, ...] = (Store(out, at(loops), value),)
         for axis in sorted(range(len(loops)), key=lambda axis: out.strides[axis]):
-            starts, stops = (Limit(Affine(0)),), (Limit(Affine(out.shape[axis])),)
-            if axis == self.axis:
-                start, stop = self.limits(0, 1)
-                starts, stops = (start,), (*stops, stop)
-            body = (For(loops[axis], starts, stops, body),)
+            body = (For(loops[axis], *self.limits_along(axis, out.shape[axis]), body),)
         return body
 
 
@@ -74,3 +93,20 @@ def divide(
         if chunks > best.chunks:
             best = Division(axis, size, chunks)
     return best
+
+
+def divided(
+    out: Buffer, loops: Sequence[str], body: Body, work: float
+) -> tuple[Body, int]:
+    """Return loops over a buffer's shape in the order of memory, the outermost in chunks."""
+    order = sorted(range(len(loops)), key=lambda axis: -out.strides[axis])
+    if not order or 0 in out.shape:
+        return nest([loops[a] for a in order], tuple(out.shape[a] for a in order), *body), 1
+    first, *rest = order
+    inner = nest([loops[a] for a in rest], tuple(out.shape[a] for a in rest), *body)
+    unit = ALIGNED if out.strides[first] == 1 else 1
+    division = divide(out, [{first: (unit, 1)}], work)
+    if division.axis < 0:
+        return nest([loops[first]], (out.shape[first],), *inner), 1
+    limits = division.limits_along(first, out.shape[first])
+    return (For(loops[first], *limits, inner),), division.chunks

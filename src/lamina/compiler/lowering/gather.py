@@ -50,25 +50,26 @@ class _Positions:
 
 def lower_gather(
     operation: Gather, out: Buffer, operands: Sequence[Buffer], machine: Machine
-) -> Body:
+) -> tuple[Body, int]:
     """Return the loops that read at computed positions."""
     x, *indices = operands
     where = _Positions(operation.axis, x.shape, indices)
     target = at(where.loops)
     copy = If(where.valid, (Store(out, target, Load(x, where.place)),))
     clear = Store(out, target, _nothing(out.dtype))
-    return nest(where.loops, where.shape, *where.read, clear, copy)
+    return nest(where.loops, where.shape, *where.read, clear, copy), 1
 
 
 def lower_scatter_add(
     operation: ScatterAdd, out: Buffer, operands: Sequence[Buffer], machine: Machine
-) -> Body:
+) -> tuple[Body, int]:
     """Return the loops that add to computed positions."""
     g, *indices = operands
     where = _Positions(operation.axis, operation.shape, indices)
     value = op("add", Load(out, where.place), Load(g, at(where.loops)))
     add = If(where.valid, (Store(out, where.place, value),))
-    return (*fill(out, zero(out.dtype)), *nest(where.loops, where.shape, *where.read, add))
+    body = nest(where.loops, where.shape, *where.read, add)
+    return (*fill(out, zero(out.dtype)), *body), 1
 
 
 def _nothing(dtype: DType) -> Number:

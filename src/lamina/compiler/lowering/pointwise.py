@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
-from lamina.compiler.elementary import Bindings, expand
 from lamina.compiler.ir import Buffer, Expression, Load, Op, Store, op
-from lamina.compiler.lowering.building import Body, at, names, nest_for, together, zero
+from lamina.compiler.lowering.building import Body, at, merge, names, zero
+from lamina.compiler.lowering.division import divided
+from lamina.compiler.lowering.finish import Finish, Stage
 from lamina.compiler.machines import Machine
 from lamina.core.types import bool_
 from lamina.ops.pointwise import Cast, Pointwise
@@ -14,22 +16,42 @@ from lamina.ops.pointwise import Cast, Pointwise
 
 def lower_pointwise(
     operation: Pointwise, out: Buffer, operands: Sequence[Buffer], machine: Machine
-) -> Body:
-    """Return one loop over all elements where memory allows it, else a loop an axis."""
-    out, operands = _flattened(out, operands)
-    loops = names(out.shape)
-    bindings = Bindings()
-    arguments = tuple(Load(buffer, at(loops)) for buffer in operands)
-    value = expand(operation.function, arguments, bindings, fused=machine.fma)
-    return nest_for(out, loops, *bindings.statements, Store(out, at(loops), value))
+) -> tuple[Body, int]:
+    """Return the loops of one function."""
+    stage = Stage(operation.function, tuple(range(len(operands))))
+    finish = Finish((stage,), operands, {0: out}, machine.fma)
+    return finish_pointwise(finish, [out], operands, machine)
 
 
-def lower_cast(operation: Cast, out: Buffer, operands: Sequence[Buffer], machine: Machine) -> Body:
+def finish_pointwise(
+    finish: Finish, results: Sequence[Buffer], arrays: Sequence[Buffer], machine: Machine
+) -> tuple[Body, int]:
+    """Return the loops that put every element through ``finish``."""
+    merged = merge((*results, *arrays))
+    new = dict(zip((*results, *arrays), merged, strict=True))
+    stores = {n: new[buffer] for n, buffer in finish.stores.items()}
+    merged_finish = Finish(finish.stages, [new[b] for b in arrays], stores, finish.fma)
+    (first, *_) = stores.values()
+    loops = names(first.shape)
+    calls = len(finish.stages)
+    return divided(first, loops, merged_finish(at(loops), None), _work(merged, calls))
+
+
+def _work(buffers: Sequence[Buffer], calls: int) -> float:
+    """Return roughly how many nanoseconds one core takes."""
+    elements = prod(buffers[0].shape)
+    touched = sum(b.span * b.dtype.itemsize for b in buffers)
+    return max(touched / 15, elements * calls / 4)
+
+
+def lower_cast(
+    operation: Cast, out: Buffer, operands: Sequence[Buffer], machine: Machine
+) -> tuple[Body, int]:
     """Return the loops of a cast."""
-    out, operands = _flattened(out, operands)
+    out, source = merge((out, operands[0]))
     loops = names(out.shape)
-    value = _converted(Load(operands[0], at(loops)), out)
-    return nest_for(out, loops, Store(out, at(loops), value))
+    value = _converted(Load(source, at(loops)), out)
+    return divided(out, loops, (Store(out, at(loops), value),), _work((out, source), 1))
 
 
 def _converted(value: Expression, out: Buffer) -> Expression:
@@ -38,9 +60,3 @@ def _converted(value: Expression, out: Buffer) -> Expression:
     if out.dtype == bool_:
         return op("not_equal", value, zero(value.dtype))
     return Op("convert", (value,), out.dtype)
-
-
-def _flattened(out: Buffer, operands: Sequence[Buffer]) -> tuple[Buffer, Sequence[Buffer]]:
-    """Return all buffers with one axis, if all can be read so."""
-    found = together(out, operands)
-    return (out, operands) if found is None else (found[0], found[1:])

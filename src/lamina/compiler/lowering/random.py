@@ -32,7 +32,7 @@ ROUNDS = 10
 
 def lower_random_bits(
     operation: RandomBits, out: Buffer, operands: Sequence[Buffer], machine: Machine
-) -> Body:
+) -> tuple[Body, int]:
     """Return a loop over whole blocks of four words, and the words of the last, shorter one."""
     words = flat(out)
     assert words is not None
@@ -42,7 +42,7 @@ def lower_random_bits(
     body.append(whole)
     if size % 4:
         body += _block(integer(size // 4), words, size % 4, None)
-    return tuple(body)
+    return tuple(body), 1
 
 
 def _block(number: Expression, out: Buffer, length: int, loop: str | None) -> list[Statement]:
@@ -59,13 +59,13 @@ def _block(number: Expression, out: Buffer, length: int, loop: str | None) -> li
 
 def lower_fold_in(
     operation: FoldIn, out: Buffer, operands: Sequence[Buffer], machine: Machine
-) -> Body:
+) -> tuple[Body, int]:
     """Return one block with the number and 1 as its counter."""
     key, number = operands
     zero, one = Number(0, uint32), Number(1, uint32)
     statements, words = _rounds([Load(number, ()), zero, zero, one])
     stores = [Store(out, (integer(i),), words[i]) for i in range(2)]
-    return (*_key_words(key), *statements, *stores)
+    return (*_key_words(key), *statements, *stores), 1
 
 
 def _key_words(key: Buffer) -> list[Statement]:

@@ -36,7 +36,7 @@ def scratch(out: Buffer) -> Buffer:
 
 def lower_argsort(
     operation: ArgSort, out: Buffer, operands: Sequence[Buffer], machine: Machine
-) -> Body:
+) -> tuple[Body, int]:
     """Return the loops; the last operand is `scratch` memory."""
     x, spare = operands
     axis, size = operation.axis, out.shape[operation.axis]
@@ -55,7 +55,7 @@ def lower_argsort(
     for width in widths:
         body.append(_merges(width, size, x, source, target, at))
         source, target = target, source
-    return nest(outer, rest, *body)
+    return nest(outer, rest, *body), 1
 
 
 def _merges(width: int, size: int, x: Buffer, source: Buffer, target: Buffer, at: _At) -> Statement:

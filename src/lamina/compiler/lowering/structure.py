@@ -14,7 +14,8 @@ from lamina.compiler.ir import (
     Statement,
     Store,
 )
-from lamina.compiler.lowering.building import Body, at, count, flat, names, nest, nest_for
+from lamina.compiler.lowering.building import Body, at, flat, merge, names, nest
+from lamina.compiler.lowering.division import divide, divided
 from lamina.compiler.machines import Machine
 from lamina.core.errors import GraphError
 from lamina.core.node import Operation
@@ -26,7 +27,7 @@ BLOCK = 16
 
 def lower_copy(
     operation: Operation, out: Buffer, operands: Sequence[Buffer], machine: Machine
-) -> Body:
+) -> tuple[Body, int]:
     """Return the loops that copy all elements (in row-major order, if the shapes differ)."""
     (x,) = operands
     if out.shape != x.shape:
@@ -34,15 +35,17 @@ def lower_copy(
         if whole is None or parts is None:
             raise GraphError(f"{operation.name}: expected contiguous buffers, got {out}, {x}")
         out, x = whole, parts
-    return _transposed(out, x) or _straight(out, x)
+    out, x = merge((out, x))
+    work = 2 * out.span * out.dtype.itemsize / 10
+    return _transposed(out, x, work) or _straight(out, x, work)
 
 
-def _straight(out: Buffer, x: Buffer) -> Body:
+def _straight(out: Buffer, x: Buffer, work: float) -> tuple[Body, int]:
     loops = names(out.shape)
-    return nest_for(out, loops, Store(out, at(loops), Load(x, at(loops))))
+    return divided(out, loops, (Store(out, at(loops), Load(x, at(loops))),), work)
 
 
-def _transposed(out: Buffer, x: Buffer) -> Body | None:
+def _transposed(out: Buffer, x: Buffer, work: float) -> tuple[Body, int] | None:
     """Return loops over square blocks, if different axes run fastest in the two memories."""
     fast = _fastest(out), _fastest(x)
     if None in fast or fast[0] == fast[1]:
@@ -50,16 +53,20 @@ def _transposed(out: Buffer, x: Buffer) -> Body | None:
     loops = names(out.shape)
     body: Body = (Store(out, at(loops), Load(x, at(loops))),)
     blocked = [axis for axis in (fast[1], fast[0]) if axis is not None]
+    rest = [axis for axis in range(len(loops)) if axis not in blocked]
+    division = divide(out, [{a: (1, 1) for a in rest} | {a: (BLOCK, 1) for a in blocked}], work)
     for axis in reversed(blocked):
         block = f"block{axis}"
         start = Limit(Affine(0, ((block, BLOCK),)))
         stop = Limit(Affine(BLOCK, ((block, BLOCK),)))
-        end = Limit(Affine(out.shape[axis]))
-        body = (For(loops[axis], (start,), (stop, end), body),)
+        limits = division.limits_along(axis, out.shape[axis])
+        body = (For(loops[axis], (start, *limits[0]), (stop, *limits[1]), body),)
     for axis in blocked:
-        body = (count(f"block{axis}", -(-out.shape[axis] // BLOCK), *body),)
-    rest = [axis for axis in range(len(loops)) if axis not in blocked]
-    return nest([loops[a] for a in rest], tuple(out.shape[a] for a in rest), *body)
+        starts, stops = division.blocks(axis, out.shape[axis], BLOCK)
+        body = (For(f"block{axis}", starts, stops, body),)
+    for axis in reversed(rest):
+        body = (For(loops[axis], *division.limits_along(axis, out.shape[axis]), body),)
+    return body, division.chunks
 
 
 def _fastest(buffer: Buffer) -> int | None:
@@ -70,7 +77,7 @@ def _fastest(buffer: Buffer) -> int | None:
 
 def lower_concatenate(
     operation: Concatenate, out: Buffer, operands: Sequence[Buffer], machine: Machine
-) -> Body:
+) -> tuple[Body, int]:
     """Return the loops that copy one operand after another."""
     body: list[Statement] = []
     start = 0
@@ -81,4 +88,4 @@ def lower_concatenate(
         target[operation.axis] = Affine(start, ((loops[operation.axis], 1),))
         body += nest(loops, operand.shape, Store(out, tuple(target), Load(operand, source)))
         start += operand.shape[operation.axis]
-    return tuple(body)
+    return tuple(body), 1

@@ -28,9 +28,11 @@ from lamina.compiler.ir import (
     Store,
     op,
 )
-from lamina.compiler.lowering.building import Body, count, fill, inside, moved, nest, zero
+from lamina.compiler.lowering.building import Body, count, inside, moved, nest, zero
+from lamina.compiler.lowering.division import Division, divide
 from lamina.compiler.machines import Machine
 from lamina.core.types import DType, bool_, int64
+from lamina.ops.affine import AffineIndex
 from lamina.ops.window import Window
 
 FOUND, PLACE = Local("found", bool_), Local("place", int64)
@@ -42,21 +44,23 @@ Visit = Callable[[Places], Body]
 
 def lower_maximum(
     operation: Window, out: Buffer, operands: Sequence[Buffer], machine: Machine
-) -> Body:
+) -> tuple[Body, int]:
     """Return the loops that keep the greatest element so far."""
     return _search(operation, out, operands[0], machine, wants_place=False)
 
 
 def lower_argmax(
     operation: Window, out: Buffer, operands: Sequence[Buffer], machine: Machine
-) -> Body:
+) -> tuple[Body, int]:
     """Return the loops that keep the place of the greatest element so far."""
     return _search(operation, out, operands[0], machine, wants_place=True)
 
 
-def _search(operation: Window, out: Buffer, x: Buffer, machine: Machine, wants_place: bool) -> Body:
+def _search(
+    operation: Window, out: Buffer, x: Buffer, machine: Machine, wants_place: bool
+) -> tuple[Body, int]:
     best, value = Local("best", x.dtype), Local("value", x.dtype)
-    windows = _Windows(operation, x, [out], machine)
+    windows = _Windows(operation, x, [out], machine, out)
     result = PLACE if wants_place else best
     start = (Assign(best, _least(x.dtype)), Assign(FOUND, FALSE), Assign(PLACE, Number(0, int64)))
 
@@ -76,7 +80,7 @@ def _search(operation: Window, out: Buffer, x: Buffer, machine: Machine, wants_p
     def one(places: Places) -> Body:
         return (*start, *windows.visit(visit, places), Store(out, windows.target(places), result))
 
-    return windows.nest(one)
+    return windows.nest(one), windows.division.chunks
 
 
 def _greater(value: Expression, best: Expression) -> Expression:
@@ -94,10 +98,10 @@ def _least(dtype: DType) -> Number:
 
 def lower_select(
     operation: Window, out: Buffer, operands: Sequence[Buffer], machine: Machine
-) -> Body:
+) -> tuple[Body, int]:
     """Return the loops that read each window's element at its place."""
     x, chosen = operands
-    windows = _Windows(operation, x, [out, chosen], machine)
+    windows = _Windows(operation, x, [out, chosen], machine, out)
     value = Local("value", x.dtype)
 
     def visit(places: Places) -> Body:
@@ -115,38 +119,46 @@ def lower_select(
             Store(out, windows.target(places), value),
         )
 
-    return windows.nest(one)
+    return windows.nest(one), windows.division.chunks
 
 
 def lower_spread(
     operation: Window, out: Buffer, operands: Sequence[Buffer], machine: Machine
-) -> Body:
+) -> tuple[Body, int]:
     """Return the loops that add each window's element to its place."""
     g, chosen = operands
-    windows = _Windows(operation, out, [g, chosen], machine)
+    windows = _Windows(operation, out, [g, chosen], machine, out)
     value = Local("value", g.dtype)
 
     def visit(places: Places) -> Body:
         here = op("equal", PLACE, windows.number(places))
         part = Op("select", (HERE, value, zero(g.dtype)), g.dtype)
-        return (Assign(HERE, here), Accumulate(out, windows.indices(places), part))
+        write = Store if windows.tile_operand() else Accumulate
+        return (Assign(HERE, here), write(out, windows.indices(places), part))
 
     def one(places: Places) -> Body:
         target = windows.target(places)
         start = (Assign(PLACE, Load(chosen, target)), Assign(value, Load(g, target)))
         return (*start, *windows.visit(visit, places))
 
-    return (*fill(out, zero(out.dtype)), *windows.nest(one))
+    start = () if windows.tile_operand() else windows.division.fill(out, zero(out.dtype))
+    return (*start, *windows.nest(one)), windows.division.chunks
 
 
 class _Windows:
     """The loops over windows and over the places in one.
 
-    ``x`` is the buffer that windows lie in, ``each`` those with an element for every window.
+    ``x`` is the buffer that windows lie in, ``each`` those with an element for every window,
+    ``out`` the one of them that is written.
     """
 
     def __init__(
-        self, operation: Window, x: Buffer, each: Sequence[Buffer], machine: Machine
+        self,
+        operation: Window,
+        x: Buffer,
+        each: Sequence[Buffer],
+        machine: Machine,
+        out: Buffer,
     ) -> None:
         self.read, self.extents = operation.read, operation.window.extents
         self.rank = operation.window.out_rank
@@ -158,6 +170,8 @@ class _Windows:
             if not self.read.indices[axis].stays_inside(self.extents, size)
         ]
         self.lane = self._lane(x, each)
+        self.written_by_window = out is not x
+        self.division = self._division(x, each, out)
 
     def _lane(self, x: Buffer, each: Sequence[Buffer]) -> int:
         """Return an output loop over contiguous memory whose windows never end at a border."""
@@ -170,6 +184,43 @@ class _Windows:
             if steps == {1} and n not in loose and self.extents[n] >= self.width:
                 return n
         return -1
+
+    def _division(self, x: Buffer, each: Sequence[Buffer], out: Buffer) -> Division:
+        """Divide along an output loop whose windows share no element with others."""
+        free = {n: (1, 1) for n in range(self.rank) if n != self.lane and self._axis(n) >= 0}
+        touched = sum(b.span * b.dtype.itemsize for b in (x, *each))
+        shape = tuple(self.extents[: self.rank])
+        division = divide(Buffer("", shape, out.dtype, (0,) * self.rank), [free], touched / 8)
+        if division.axis < 0 or out is not x:
+            return division
+        return Division(self._axis(division.axis), division.size, division.chunks)
+
+    def _axis(self, loop: int) -> int:
+        """Return the axis that windows are read along at just that loop; -1 if there is none."""
+        plain = tuple(int(n == loop) for n in range(len(self.extents)))
+        for axis, index in enumerate(self.read.indices):
+            whole = self.read.shape[axis] == self.extents[loop]
+            if (index.constant, index.coefficients, index.divisor) == (0, plain, 1) and whole:
+                return axis
+        return -1
+
+    def tile_operand(self) -> bool:
+        """Return whether every element of the windows' buffer is in just one window."""
+        pairs = list(zip(self.read.indices, self.read.shape, strict=True))
+        uses = [sum(bool(i.coefficients[n]) for i, _ in pairs) for n in range(len(self.extents))]
+        once = all(use == 1 or e == 1 for use, e in zip(uses, self.extents, strict=True))
+        return once and all(self._axis_is_tiled(index, size) for index, size in pairs)
+
+    def _axis_is_tiled(self, index: AffineIndex, size: int) -> bool:
+        """Return whether the index takes each value once: loop, or window · loop + place."""
+        longer = [n for n, extent in enumerate(self.extents) if extent != 1]
+        used = sorted((index.coefficients[n], n) for n in longer if index.coefficients[n])
+        step = 1
+        for coefficient, loop in used:
+            if coefficient != step:
+                return False
+            step *= self.extents[loop]
+        return index.constant == 0 and index.divisor == 1 and step == size
 
     def nest(self, one: Visit) -> Body:
         """Return the loops over all windows around the body for one."""
@@ -191,7 +242,11 @@ class _Windows:
         return For(loop.loop, loop.starts, loop.stops, loop.body, self.width)
 
     def _around(self, loops: list[int], body: Body) -> Body:
-        return nest([self.loops[n] for n in loops], tuple(self.extents[n] for n in loops), *body)
+        for n in reversed(loops):
+            axis = n if self.written_by_window else self._axis(n)
+            limits = self.division.limits_along(axis if axis >= 0 else -2, self.extents[n])
+            body = (For(self.loops[n], *limits, body),)
+        return body
 
     def visit(self, body: Visit, places: Places) -> Body:
         """Return the loops over the places of a window, those outside it left out."""
