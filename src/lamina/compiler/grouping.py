@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 
 from lamina.compiler.passes.formulas import size
+from lamina.compiler.passes.numbers import as_const
+from lamina.compiler.passes.rewriting import consumers
+from lamina.compiler.passes.views import as_view
 from lamina.core.node import Node
 from lamina.core.program import Program
 from lamina.ops.contraction import Contraction
@@ -23,16 +26,23 @@ from lamina.ops.structure import Alias, Reshape
 LONGEST = 160
 """The most calls of scalar functions in a kernel."""
 
+MOST_SUMMED = 3
+"""The most whole arrays that a sum reads in the stead of one that a kernel would write."""
+
 MOST_OPERANDS = 14
 """The most arrays that a kernel's pointwise functions read."""
 
 
 @dataclass(eq=False)
 class Unit:
-    """Nodes that are computed together, the first one's result the base of the rest."""
+    """Nodes that are computed together, the first one's result the base of the rest.
+
+    A ``lead`` is a pointwise function whose elements the base only sums.
+    """
 
     nodes: list[Node]
     place: int
+    lead: Node | None = None
     before: set[Unit] = field(default_factory=set)
 
     @property
@@ -42,8 +52,25 @@ class Unit:
 
     def operands(self) -> dict[int, Node]:
         """Return what the unit reads from elsewhere, by id."""
-        own = {id(node) for node in self.nodes}
-        return {id(o): o for n in self.nodes for o in n.operands if id(o) not in own}
+        nodes = self.nodes if self.lead is None else [self.lead, *self.nodes]
+        own = {id(node) for node in nodes}
+        return {id(o): o for n in nodes for o in n.operands if id(o) not in own}
+
+
+def is_sum(node: Node) -> bool:
+    """Return whether a node adds up its operand's elements, each once."""
+    operation = node.operation
+    if node.value is not None or not isinstance(operation, Contraction) or operation.guards:
+        return False
+    if len(operation.reads) != 1 or operation.is_view:
+        return False
+    indices = operation.reads[0].indices
+    used = [[n for n, c in enumerate(i.coefficients) if c] for i in indices]
+    plain = all(
+        len(loops) == 1 and (i.constant, i.coefficients[loops[0]], i.divisor) == (0, 1, 1)
+        for i, loops in zip(indices, used, strict=True)
+    )
+    return plain and sorted(loops[0] for loops in used) == list(range(len(operation.extents)))
 
 
 def is_renaming(node: Node) -> bool:
@@ -63,8 +90,11 @@ class Grouping:
         self.nodes = [n for n in program.nodes if n.value is None and id(n) not in given]
         self.unit_of: dict[int, Unit] = {}
         self.units: list[Unit] = []
+        self.readers = consumers(program)
+        self.kept = {id(node) for node in program.outputs}
         for place, node in enumerate(self.nodes):
-            self._add(node, place)
+            if not self._only_summed(node):
+                self._add(node, place)
         self.in_place = {
             output: number for output, number in replaced.items() if self._fits(output, number)
         }
@@ -78,10 +108,22 @@ class Grouping:
         unit.nodes.append(node)
         unit.place = place
         self.unit_of[id(node)] = unit
-        for operand in node.operands:
+        if is_sum(node) and self._only_summed(node.operands[0]):
+            unit.lead = node.operands[0]
+        for operand in (*node.operands, *(unit.lead.operands if unit.lead else ())):
             before = self.unit_of.get(id(operand))
             if before is not None and before is not unit:
                 unit.before.add(before)
+
+    def _only_summed(self, node: Node) -> bool:
+        """Return whether nothing but sums needs a function's elements, and they are soon read."""
+        if not isinstance(node.operation, Pointwise) or id(node) in self.kept:
+            return False
+        readers = self.readers[id(node)].values()
+        whole = {id(o) for o in node.operands if as_view(o) is None and as_const(o) is None}
+        floats = all(o.dtype == node.dtype for o in node.operands)
+        summed = bool(readers) and all(is_sum(reader) for reader in readers)
+        return summed and floats and node.dtype.kind == "f" and len(whole) <= MOST_SUMMED
 
     def _home(self, node: Node) -> Unit | None:
         """Return the unit that a node joins: of the operand computed last, if it can."""

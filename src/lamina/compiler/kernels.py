@@ -9,13 +9,14 @@ from functools import lru_cache
 from lamina.compiler.ir import Buffer, Kernel
 from lamina.compiler.layouts import Layout
 from lamina.compiler.lowering import lower
-from lamina.compiler.lowering.contraction import can_finish, finish_contraction
+from lamina.compiler.lowering.contraction import can_finish, can_lead, finish_contraction
 from lamina.compiler.lowering.finish import BASE, Finish, Stage
 from lamina.compiler.lowering.pointwise import finish_pointwise
 from lamina.compiler.lowering.sort import scratch
 from lamina.compiler.machines import Machine
 from lamina.core.node import Operation
 from lamina.ops.contraction import Contraction
+from lamina.ops.scalar import Scalar
 from lamina.ops.structure import ArgSort
 
 
@@ -23,7 +24,7 @@ from lamina.ops.structure import ArgSort
 class Work:
     """What a kernel computes: a contraction of the first arrays (if any), then its stages.
 
-    ``arrays`` are those that the stages read. ``stores`` says for each result whether it is
+    With ``lead`` the contraction is a sum of that function of the first arrays. ``arrays`` are those that the stages read. ``stores`` says for each result whether it is
     the base or which stage, and ``over`` the number of the array that it overwrites, or -1.
     """
 
@@ -31,6 +32,7 @@ class Work:
     stages: tuple[Stage, ...]
     stores: tuple[int, ...]
     over: tuple[int, ...]
+    lead: Scalar | None = None
 
 
 @lru_cache(maxsize=4096)
@@ -69,7 +71,9 @@ def kernel(
         body, chunks = finish_pointwise(finish, results, read, machine)
     else:
         target = stores.get(BASE, out.buffer("base"))
-        body, chunks = finish_contraction(work.base, target, operands, finish, machine)
+        body, chunks = finish_contraction(
+            work.base, target, operands, finish, machine, work.lead
+        )
     others = [buffer for buffer in read if buffer not in results]
     buffers = (*results, *operands, *others)
     return Kernel(_name(work), buffers, body, chunks, len(results))
@@ -90,6 +94,14 @@ def _name(work: Work) -> str:
     if work.base is not None:
         names.insert(0, "contract")
     return "_".join(names[:2])
+
+
+def can_be_led(
+    work: Contraction, out: Layout, arrays: Sequence[Layout], machine: Machine
+) -> bool:
+    """Return whether the contraction can sum a function of arrays instead of one array."""
+    operands = [layout.buffer(f"x{n}") for n, layout in enumerate(arrays)]
+    return can_lead(work, out.buffer("out"), operands, machine)
 
 
 def can_be_finished(

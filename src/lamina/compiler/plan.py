@@ -11,7 +11,7 @@ from lamina.compiler.arena import Storage, place_in_arena
 from lamina.compiler.batching import Batch
 from lamina.compiler.grouping import Grouping, Unit, is_renaming, source
 from lamina.compiler.ir import Kernel
-from lamina.compiler.kernels import Work, can_be_finished, kernel, plain_kernel
+from lamina.compiler.kernels import Work, can_be_finished, can_be_led, kernel, plain_kernel
 from lamina.compiler.layouts import (
     Layout,
     batch_innermost,
@@ -169,7 +169,7 @@ class Planner:
         elif not isinstance(base.operation, Contraction):
             self._single(base)
         elif not self._view(base):
-            self._contraction(unit.nodes)
+            self._contraction(unit)
 
     def _single(self, node: Node) -> None:
         """Plan an operation that has a kernel to itself."""
@@ -186,20 +186,41 @@ class Planner:
     def _pointwise(self, nodes: Sequence[Node]) -> None:
         self._kernel(None, [], nodes, nodes)
 
-    def _contraction(self, nodes: Sequence[Node]) -> None:
+    def _contraction(self, unit: Unit) -> None:
         """Plan a contraction, with what follows in the same kernel where it can be finished."""
-        base, *rest = nodes
+        base, *rest = unit.nodes
         assert isinstance(base.operation, Contraction)
         layout = self._layout(base)
-        given = self._operands(base, layout)
-        layouts = [place.layout for place in given]
-        arrays = [self.places[id(n)].layout for n in self._arrays(rest, {id(n): 0 for n in nodes})]
-        if rest and can_be_finished(base.operation, layout, layouts, arrays, self.machine):
-            self._kernel(base, given, rest, nodes)
+        lead = self._lead(unit, base.operation, layout)
+        given = self._operands(base, layout) if lead is None else lead
+        function = None if lead is None or unit.lead is None else _function(unit.lead)
+        if rest and function is None and self._finishes(base, layout, given, rest):
+            self._kernel(base, given, rest, unit.nodes)
             return
-        self._kernel(base, given, [], [base])
+        self._kernel(base, given, [], [base], function)
         if rest:
             self._pointwise(rest)
+
+    def _finishes(
+        self, base: Node, layout: Layout, given: Sequence[Place], rest: Sequence[Node]
+    ) -> bool:
+        assert isinstance(base.operation, Contraction)
+        own = {id(node): 0 for node in (base, *rest)}
+        arrays = [self.places[id(node)].layout for node in self._arrays(rest, own)]
+        layouts = [place.layout for place in given]
+        return can_be_finished(base.operation, layout, layouts, arrays, self.machine)
+
+    def _lead(self, unit: Unit, base: Contraction, out: Layout) -> list[Place] | None:
+        """Return what a sum's function reads, in its order; None if it has a kernel itself."""
+        if unit.lead is None:
+            return None
+        given = [self.places[id(o)] for o in unit.lead.operands]
+        layouts = [place.layout for place in given]
+        if can_be_led(base, out, layouts, self.machine):
+            return given
+        if id(unit.lead) not in self.places:
+            self._pointwise([unit.lead])
+        return None
 
     def _kernel(
         self,
@@ -207,6 +228,7 @@ class Planner:
         factors: Sequence[Place],
         stages: Sequence[Node],
         nodes: Sequence[Node],
+        lead: Scalar | None = None,
     ) -> None:
         """Plan one kernel: a base, stages after it, and stores of what others need."""
         first = base or stages[0]
@@ -220,7 +242,7 @@ class Planner:
             Stage(_function(node), tuple({**places, **numbers}[id(o)] for o in node.operands))
             for node in stages
         )
-        alone = base is not None and not stages
+        alone = len(nodes) == 1
         kept = [node for node in nodes if alone or id(node) in self.needed]
         homes = [self._home(node, layout) for node in kept]
         given = [self.places[id(node)] for node in arrays]
@@ -230,6 +252,7 @@ class Planner:
             listed,
             tuple(BASE if n is base else -2 - numbers[id(n)] for n in kept),
             over,
+            lead,
         )
         outs = tuple(replace(layout, dtype=node.dtype) for node in kept)
         made = kernel(

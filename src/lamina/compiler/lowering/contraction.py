@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
 from itertools import product
 
+from lamina.compiler.elementary import Bindings, expand
 from lamina.compiler.ir import (
     LANE,
     Accumulate,
@@ -36,6 +37,7 @@ from lamina.compiler.machines import Machine
 from lamina.ops.affine import AffineIndex
 from lamina.ops.contraction import Contraction, Read
 from lamina.ops.phases import Phase, phases
+from lamina.ops.scalar import Scalar
 
 Places = Mapping[int, Affine]
 Key = tuple[int, ...]
@@ -55,21 +57,25 @@ def finish_contraction(
     operands: Sequence[Buffer],
     finish: Finish,
     machine: Machine,
+    lead: Scalar | None = None,
 ) -> tuple[Body, int]:
     """Return the loops that put every element of a contraction through ``finish``.
 
     ``out`` is how the result lies. Where sums are not whole in registers, they are added up
-    in memory: then ``finish`` can only store them.
+    in memory: then ``finish`` can only store them. With ``lead``, what is summed is that
+    function of all operands, which lie alike or are repeated.
     """
     if 0 in out.shape:
         return (), 1
-    parts = _parts(operation, out, operands, machine)
+    factors = operands if lead is None else [_main(operands)]
+    parts = _parts(operation, out, factors, machine)
     if not parts:
         return fill(out, zero(out.dtype)), 1
     separate, complete = _are_separate(parts), _is_complete(parts, out)
     division = divide(out, [part.divisible() for part in parts], _work(parts, out, operands))
     for part in parts:
         part.stores, part.finish, part.division = separate, finish, division
+        part.lead = None if lead is None else (lead, operands)
         part.overlaps = separate and not finish.overwrites
     start = () if complete else division.fill(out, zero(out.dtype))
     return (*start, *(s for part in parts for s in part.body())), division.chunks
@@ -88,6 +94,28 @@ def can_finish(
         return False
     lanes = {part.schedule.lane for part in parts if part.schedule is not None}
     return all(array.strides[lane] in (0, 1) for array in arrays for lane in lanes)
+
+
+def _main(operands: Sequence[Buffer]) -> Buffer:
+    """Return the array that a sum's loops follow: one that is repeated along no axis, if any."""
+    return max(operands, key=lambda b: sum(map(bool, b.strides)))
+
+
+def can_lead(
+    operation: Contraction, out: Buffer, operands: Sequence[Buffer], machine: Machine
+) -> bool:
+    """Return whether a sum can be of a function of several arrays that lie alike."""
+    main = _main(operands)
+    parts = _parts(operation, out, [main], machine) if 0 not in out.shape else []
+    if len(parts) != 1 or parts[0].clips:
+        return False
+    schedule = parts[0].schedule
+    whole = schedule is None or parts[0].extents[schedule.lane] % schedule.width == 0
+    return whole and all(
+        step in (0, own)
+        for other in operands
+        for step, own in zip(other.strides, main.strides, strict=True)
+    )
 
 
 def sums_over_lanes(
@@ -153,6 +181,7 @@ class Part:
         self.hoisted = self._hoisted()
         self.stores = self.overlaps = False
         self.finish: Finish = stored(out)
+        self.lead: tuple[Scalar, Sequence[Buffer]] | None = None
         self.division: Division = UNDIVIDED
 
     def _roles(self, loose: Sequence[tuple[AffineIndex, int]]) -> list[Role]:
@@ -218,10 +247,13 @@ class Part:
         """Return the plain nest, the sum in a variable."""
         plain = self._plain()
         outputs = range(self.rank)
+        bindings = Bindings("u")
+        term = self._term(plain, bindings)
         if not self.summed:
-            return self.wrap(outputs, self._write(plain, self._term(plain)))
+            return self.wrap(outputs, (*bindings.statements, *self._write(plain, term)))
         total = Local("total", self.out.dtype)
-        inner = self.wrap(self.summed, (Assign(total, op("sum", total, self._term(plain))),))
+        add = Assign(total, op("sum", total, term))
+        inner = self.wrap(self.summed, (*bindings.statements, add))
         start = Assign(total, zero(self.out.dtype))
         return self.wrap(outputs, (start, *inner, *self._write(plain, total)))
 
@@ -329,7 +361,13 @@ class Part:
             return self.finish(target, value)
         return (Accumulate(self.out, target, value),)
 
-    def _term(self, places: Places, active: int = 0) -> Expression:
+    def _term(self, places: Places, bindings: Bindings, active: int = 0) -> Expression:
+        if self.lead is not None:
+            function, arrays = self.lead
+            (read,) = self.spec.reads
+            indices = tuple(moved(i, places) for i in read.indices)
+            loads = tuple(Load(array, indices) for array in arrays)
+            return expand(function, loads, bindings, fused=self.machine.fma)
         factors = [self._load(n, places, active) for n in range(len(self.operands))]
         return reduce(lambda a, b: op("multiply", a, b), factors)
 
@@ -443,7 +481,9 @@ class Tile:
         places = {key: {**self._places(key), **moved_to} for key in keys}
         if self.schedule.row_operand is None:
             for key in keys:
-                term = self.part._term(places[key], active)
+                bindings = Bindings("u")
+                term = self.part._term(places[key], bindings, active)
+                yield from bindings.statements
                 yield Assign(self._sum(key), op("sum", self._sum(key), term))
             return
         row, column = self.schedule.row_operand, 1 - self.schedule.row_operand

@@ -20,6 +20,9 @@ from lamina.core.types import DType
 LONGEST_WINDOW = 8
 """The longest loop that a tile takes in whole, beside its rows and columns."""
 
+STREAMS = 4
+"""Sums of one operand that go on at once: an addition waits for the one before it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Role:
@@ -107,7 +110,9 @@ def _over_outputs(roles: Sequence[Role], lane: int, width: int, machine: Machine
 def _over_sums(roles: Sequence[Role], lane: int, width: int, machine: Machine) -> Schedule:
     """Return a schedule with both operands in vectors and a sum over lanes at the end."""
     if len(roles[lane].steps) != 2:
-        return Schedule(lane, False, None, None, (), width)
+        rows = _own_loop(roles, 0, {lane}) if len(roles[lane].steps) == 1 else None
+        size = 1 if rows is None else even(roles[rows].extent, STREAMS)
+        return Schedule(lane, False, None, None if rows is None else Axis(rows, size), (), width)
     rows, columns = _own_loop(roles, 0, {lane}), _own_loop(roles, 1, {lane})
     windows = [n for n in _own_loops(roles, 1) if n not in (lane, columns)]
     windows = [n for n in windows if roles[n].unrollable and roles[n].extent <= LONGEST_WINDOW]
