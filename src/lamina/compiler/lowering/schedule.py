@@ -116,7 +116,8 @@ def _over_sums(roles: Sequence[Role], lane: int, width: int, machine: Machine) -
     rows, columns = _own_loop(roles, 0, {lane}), _own_loop(roles, 1, {lane})
     windows = [n for n in _own_loops(roles, 1) if n not in (lane, columns)]
     windows = [n for n in windows if roles[n].unrollable and roles[n].extent <= LONGEST_WINDOW]
-    found = [_sum_tile(roles, rows, columns, window, machine) for window in (*windows, None)]
+    nearest = sorted(windows, key=lambda n: abs(roles[n].steps[1]))[:1]
+    found = [_sum_tile(roles, rows, columns, window, machine) for window in (*nearest, None)]
     _, row_size, axes = min((f for f in found if f), key=lambda f: f[0])
     axis = None if rows is None else Axis(rows, row_size)
     return Schedule(lane, False, 0, axis, axes, width)
@@ -185,7 +186,7 @@ def even(extent: int, size: int) -> int:
 
 # Memory --------------------------------------------------------------------------------------
 
-CACHE = 768 * 1024
+CACHE = 1536 * 1024
 """Bytes that one core keeps near at hand: most of a second-level cache."""
 
 
