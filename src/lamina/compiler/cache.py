@@ -19,8 +19,10 @@ import re
 import stat
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
@@ -133,6 +135,21 @@ class Cache:
             _evict(folder, self.limit - self._room - size)
         else:
             self._room -= size
+
+
+@lru_cache(maxsize=1)
+def _default() -> Cache:
+    return Cache()
+
+
+def kept(parts: tuple[bytes | str, ...], make: Callable[[], bytes]) -> bytes:
+    """Return what is kept on the disk for the key of ``parts``, made and put there if need be."""
+    cache, key = _default(), key_of(*parts)
+    content = cache.get(key)
+    if content is None:
+        content = make()
+        cache.put(key, content)
+    return content
 
 
 def _make(folder: Path) -> None:

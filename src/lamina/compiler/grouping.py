@@ -154,9 +154,9 @@ class Grouping:
         if unit is None or self.program.outputs.count(self.program.outputs[output]) > 1:
             return False
         names = self._names_of(given)
-        readers = {
-            self.unit_of[id(n)] for n in self.nodes if any(id(o) in names for o in n.operands)
-        }
+        if not names.isdisjoint(self.kept):
+            return False
+        readers = {u for u in self.units if not names.isdisjoint(u.operands())}
         if any(_depends(reader, unit) for reader in readers if reader is not unit):
             return False
         if unit in readers and not self._reads_in_place(unit, names, node):
@@ -175,6 +175,8 @@ class Grouping:
 
     def _reads_in_place(self, unit: Unit, names: set[int], node: Node) -> bool:
         """Return whether the unit reads the old elements only where it writes the new ones."""
+        if unit.lead is not None and not names.isdisjoint(map(id, unit.lead.operands)):
+            return False
         for member in unit.nodes:
             for operand in member.operands:
                 plain = operand.shape == node.shape and not source(operand).operands

@@ -10,8 +10,8 @@ from weakref import ref
 import numpy as np
 
 from lamina.core.errors import ArgumentError, DTypeError, GradientError, ShapeError, TraceError
-from lamina.core.node import Node, apply, constant, variable
-from lamina.core.types import DEFAULT_FLOAT, Array, DType, Shape, as_dtype, is_float
+from lamina.core.node import CONSTANT, Node, apply, constant, variable
+from lamina.core.types import DEFAULT_FLOAT, Array, DType, Shape, Type, as_dtype, is_float
 from lamina.diff.levels import TAPE
 from lamina.ops.structure import Detach
 from lamina.tensors.methods import Methods, link
@@ -303,6 +303,18 @@ def tensor(data: TensorLike, dtype: Any = None, requires_grad: bool = False) -> 
     array = np.array(_array(data, dtype))
     made = Tensor(constant(array))
     return made.requires_grad_() if requires_grad else made
+
+
+_new = Tensor.__new__
+
+
+def known(value: Array, type_: Type) -> Tensor:
+    """Return a tensor of a value whose type is known already, unchecked."""
+    made = _new(Tensor)
+    made.node = Node(CONSTANT, (), type_, value)
+    made._grad = None
+    made._retains = False
+    return made
 
 
 def as_tensor(data: TensorLike, dtype: Any = None) -> Tensor:
