@@ -78,7 +78,8 @@ def choose(roles: Sequence[Role], machine: Machine, dtype: DType) -> Schedule | 
     lanes = [n for n, r in enumerate(roles) if _fits_lanes(r, width)]
     outputs = [n for n in lanes if roles[n].is_output]
     if outputs:
-        return _over_outputs(roles, max(outputs, key=lambda n: roles[n].extent), width, machine)
+        lane = max(outputs, key=lambda n: roles[n].extent)
+        return _over_outputs(roles, lane, width, machine, dtype.itemsize)
     summed = [n for n in lanes if not roles[n].is_output]
     if summed:
         return _over_sums(roles, max(summed, key=lambda n: roles[n].extent), width, machine)
@@ -92,17 +93,21 @@ def _fits_lanes(role: Role, width: int) -> bool:
     )
 
 
-def _over_outputs(roles: Sequence[Role], lane: int, width: int, machine: Machine) -> Schedule:
+def _over_outputs(
+    roles: Sequence[Role], lane: int, width: int, machine: Machine, itemsize: int
+) -> Schedule:
     """Return a schedule with one operand in vectors and the other in single elements."""
     steps = roles[lane].steps
     row_operand = steps.index(0) if len(steps) == 2 and sorted(steps) == [0, 1] else None
     row_loop = None if row_operand is None else _own_loop(roles, row_operand, {lane})
     blocks = -(-roles[lane].extent // width)
     extent = 1 if row_loop is None else roles[row_loop].extent
-    rows, vectors = min(
-        ((even(extent, t.rows), even(blocks, t.vectors)) for t in machine.tiles()),
-        key=lambda size: (_waste(extent, size[0]) * _loads(*size), -size[0]),
-    )
+    sizes = {
+        (even(extent, rows), even(blocks, tile.vectors))
+        for tile in machine.tiles(itemsize)
+        for rows in range(1, tile.rows + 1)
+    }
+    rows, vectors = min(sizes, key=lambda size: (_cost(extent, *size), -size[0]))
     axis = None if row_loop is None else Axis(row_loop, rows)
     return Schedule(lane, True, row_operand, axis, (Axis(lane, vectors),), width)
 
@@ -168,8 +173,18 @@ def _own_loops(roles: Sequence[Role], operand: int) -> Iterator[int]:
             yield n
 
 
-def _loads(rows: int, vectors: int) -> float:
-    return (rows + vectors) / (rows * vectors)
+LOAD = 0.25
+"""What a load costs beside a multiplication, as far as both go on at once."""
+
+FEWEST_SUMS = 20
+"""Sums that must go on at once so that none waits for its last addition."""
+
+
+def _cost(extent: int, rows: int, vectors: int) -> float:
+    """Return the time of a multiplication that counts, in a tile of that many sums."""
+    sums = rows * vectors
+    waiting = max(1.0, FEWEST_SUMS / sums)
+    return _waste(extent, rows) * waiting * (1 + LOAD * (rows + vectors) / sums)
 
 
 def _waste(extent: int, size: int) -> float:
