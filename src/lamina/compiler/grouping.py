@@ -15,6 +15,7 @@ from heapq import heapify, heappop, heappush
 from lamina.compiler.passes.formulas import size
 from lamina.compiler.passes.numbers import as_const
 from lamina.compiler.passes.rewriting import consumers
+from lamina.compiler.passes.sums import is_sum
 from lamina.compiler.passes.views import as_view
 from lamina.core.node import Node
 from lamina.core.program import Program
@@ -55,22 +56,6 @@ class Unit:
         nodes = self.nodes if self.lead is None else [self.lead, *self.nodes]
         own = {id(node) for node in nodes}
         return {id(o): o for n in nodes for o in n.operands if id(o) not in own}
-
-
-def is_sum(node: Node) -> bool:
-    """Return whether a node adds up its operand's elements, each once."""
-    operation = node.operation
-    if node.value is not None or not isinstance(operation, Contraction) or operation.guards:
-        return False
-    if len(operation.reads) != 1 or operation.is_view:
-        return False
-    indices = operation.reads[0].indices
-    used = [[n for n, c in enumerate(i.coefficients) if c] for i in indices]
-    plain = all(
-        len(loops) == 1 and (i.constant, i.coefficients[loops[0]], i.divisor) == (0, 1, 1)
-        for i, loops in zip(indices, used, strict=True)
-    )
-    return plain and sorted(loops[0] for loops in used) == list(range(len(operation.extents)))
 
 
 def is_renaming(node: Node) -> bool:

@@ -24,8 +24,9 @@ from lamina.ops.structure import ArgSort
 class Work:
     """What a kernel computes: a contraction of the first arrays (if any), then its stages.
 
-    With ``lead`` the contraction is a sum of that function of the first arrays. ``arrays`` are those that the stages read. ``stores`` says for each result whether it is
-    the base or which stage, and ``over`` the number of the array that it overwrites, or -1.
+    With ``lead`` the contraction is a sum of that function of the first arrays. ``arrays``
+    are those that the stages read. ``stores`` says for each result whether it is the base or
+    which stage, and ``over`` the number of the array that it overwrites, or -1.
     """
 
     base: Contraction | None
@@ -71,9 +72,7 @@ def kernel(
         body, chunks = finish_pointwise(finish, results, read, machine)
     else:
         target = stores.get(BASE, out.buffer("base"))
-        body, chunks = finish_contraction(
-            work.base, target, operands, finish, machine, work.lead
-        )
+        body, chunks = finish_contraction(work.base, target, operands, finish, machine, work.lead)
     others = [buffer for buffer in read if buffer not in results]
     buffers = (*results, *operands, *others)
     return Kernel(_name(work), buffers, body, chunks, len(results))
@@ -84,9 +83,7 @@ def _arrays(
 ) -> list[Buffer]:
     """Return the buffers of the arrays: that of a result where it overwrites one."""
     places = {array: results[n] for n, array in enumerate(work.over) if array >= 0}
-    return [
-        places.get(n, layout.buffer(f"x{first + n}")) for n, layout in enumerate(arrays)
-    ]
+    return [places.get(n, layout.buffer(f"x{first + n}")) for n, layout in enumerate(arrays)]
 
 
 def _name(work: Work) -> str:
@@ -96,9 +93,7 @@ def _name(work: Work) -> str:
     return "_".join(names[:2])
 
 
-def can_be_led(
-    work: Contraction, out: Layout, arrays: Sequence[Layout], machine: Machine
-) -> bool:
+def can_be_led(work: Contraction, out: Layout, arrays: Sequence[Layout], machine: Machine) -> bool:
     """Return whether the contraction can sum a function of arrays instead of one array."""
     operands = [layout.buffer(f"x{n}") for n, layout in enumerate(arrays)]
     return can_lead(work, out.buffer("out"), operands, machine)

@@ -468,9 +468,7 @@ def write_module(
     return str(module)
 
 
-def _task(
-    module: L.Module, number: int, kernel: L.Function, pointers: Sequence[int]
-) -> L.Function:
+def _task(module: L.Module, number: int, kernel: L.Function, pointers: Sequence[int]) -> L.Function:
     """Write ``task(pointers, chunk)``: one chunk of a kernel, with its buffers."""
     kind = L.FunctionType(L.VoidType(), [POINTER, I64])
     task = L.Function(module, kind, f"call_{number}")

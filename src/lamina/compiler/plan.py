@@ -311,9 +311,7 @@ class Planner:
     def _turned(self, node: Node) -> Place:
         """Return a copy of a node's value in row-major order, made once."""
         if id(node) not in self.turned:
-            self.turned[id(node)] = self._copied(
-                self.places[id(node)], row_major(node.type), node
-            )
+            self.turned[id(node)] = self._copied(self.places[id(node)], row_major(node.type), node)
         return self.turned[id(node)]
 
     def _rename(self, node: Node) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeVar
 
 from lamina.compiler.ir import Affine, Limit
@@ -90,7 +91,7 @@ def segments(
     """Cut a loop where the set of elements that take part changes: (start, end, the elements)."""
     ends = {min(max(end, 0), extent) for pair in ranges.values() for end in pair}
     borders = sorted(ends)
-    for begin, end in zip(borders, borders[1:], strict=False):
+    for begin, end in pairwise(borders):
         inside = [key for key, (first, last) in ranges.items() if first <= begin and end <= last]
         if inside:
             yield begin, end, inside

@@ -285,9 +285,7 @@ class Part:
         tiles = -(-self.extents[schedule.rows.loop] // schedule.rows.size)
         return _again(column, tiles) < _again(row, outputs)
 
-    def _over(
-        self, columns: Sequence[tuple[Piece, ...]], schedule: Schedule, row: Piece
-    ) -> Body:
+    def _over(self, columns: Sequence[tuple[Piece, ...]], schedule: Schedule, row: Piece) -> Body:
         body: list[Statement] = []
         for pieces in columns:
             tile = self._tile(schedule, row, pieces)

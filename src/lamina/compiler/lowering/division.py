@@ -76,9 +76,7 @@ def chunks_for(work: float) -> int:
     return max(1, min(MOST_CHUNKS, int(work / GRAIN)))
 
 
-def divide(
-    out: Buffer, parts: Sequence[Mapping[int, tuple[int, int]]], work: float
-) -> Division:
+def divide(out: Buffer, parts: Sequence[Mapping[int, tuple[int, int]]], work: float) -> Division:
     """Divide along the axis that gives the most chunks of those wanted, an outer one if equal.
 
     Each part says which axes it can be divided along, at multiples of how many places.
@@ -95,9 +93,7 @@ def divide(
     return best
 
 
-def divided(
-    out: Buffer, loops: Sequence[str], body: Body, work: float
-) -> tuple[Body, int]:
+def divided(out: Buffer, loops: Sequence[str], body: Body, work: float) -> tuple[Body, int]:
     """Return loops over a buffer's shape in the order of memory, the outermost in chunks."""
     order = sorted(range(len(loops)), key=lambda axis: -out.strides[axis])
     if not order or 0 in out.shape:

@@ -54,7 +54,7 @@ def _transposed(out: Buffer, x: Buffer, work: float) -> tuple[Body, int] | None:
     body: Body = (Store(out, at(loops), Load(x, at(loops))),)
     blocked = [axis for axis in (fast[1], fast[0]) if axis is not None]
     rest = [axis for axis in range(len(loops)) if axis not in blocked]
-    division = divide(out, [{a: (1, 1) for a in rest} | {a: (BLOCK, 1) for a in blocked}], work)
+    division = divide(out, [dict.fromkeys(rest, (1, 1)) | dict.fromkeys(blocked, (BLOCK, 1))], work)
     for axis in reversed(blocked):
         block = f"block{axis}"
         start = Limit(Affine(0, ((block, BLOCK),)))

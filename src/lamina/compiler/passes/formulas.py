@@ -5,7 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
+from lamina.core.node import Node
+from lamina.core.types import DType, bool_
+from lamina.ops.pointwise import Pointwise
 from lamina.ops.scalar import SCALARS, Arg, Call, Const, Expr, Scalar
+
+
+def scalar_of(node: Node) -> Scalar:
+    """Return a pointwise node's function."""
+    assert isinstance(node.operation, Pointwise)
+    return node.operation.function
+
+
+def function_of(node: Node) -> Expr:
+    """Return a pointwise node's function as a formula in its operands."""
+    function = scalar_of(node)
+    arguments = tuple(Arg(n) for n in range(function.arity))
+    if function.body is None or SCALARS.get(function.name) == function:
+        return Call(function, arguments)
+    return function.body
+
+
+def named(expr: Expr, operands: Sequence[Node], dtype: DType) -> Scalar:
+    """Return the function that a formula in the operands is: a registered one if it is that."""
+    plain = tuple(Arg(n) for n in range(len(operands)))
+    match expr:
+        case Call(function, arguments) if arguments == plain:
+            if SCALARS.get(function.name) == function:
+                return function
+    kinds = "".join({"b": "b", "f": "f"}.get(operand.dtype.kind, "n") for operand in operands)
+    return Scalar("fused", kinds, body=expr, boolean=dtype == bool_)
 
 
 def applied(function: Scalar, arguments: Sequence[Expr], floats: bool) -> Expr:

@@ -17,7 +17,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from lamina.compiler.passes.formulas import applied, functions, has_number, occurrences, size
+from lamina.compiler.passes.formulas import (
+    applied,
+    function_of,
+    functions,
+    has_number,
+    named,
+    occurrences,
+    size,
+)
+from lamina.compiler.passes.formulas import (
+    scalar_of as _scalar,
+)
 from lamina.compiler.passes.numbers import as_const
 from lamina.compiler.passes.rewriting import Operands, consumers, made, rebuilt, rewrite
 from lamina.compiler.passes.views import as_view
@@ -25,7 +36,7 @@ from lamina.core.node import Node
 from lamina.core.program import Program
 from lamina.core.types import DType, bool_, is_float
 from lamina.ops.pointwise import Pointwise
-from lamina.ops.scalar import SCALARS, Arg, Call, Const, Expr, Scalar
+from lamina.ops.scalar import Arg, Const, Expr
 
 LONGEST = 96
 """The most calls of a fused formula: as many as still read (and compile) as one expression."""
@@ -65,20 +76,8 @@ def _is_pointwise(node: Node) -> bool:
     return node.value is None and isinstance(node.operation, Pointwise)
 
 
-def _function(node: Node) -> Scalar:
-    assert isinstance(node.operation, Pointwise)
-    return node.operation.function
-
-
-def _expression(function: Scalar) -> Expr:
-    """Return the function as a formula in its arguments."""
-    arguments = [Arg(n) for n in range(function.arity)]
-    written = function.body is None or SCALARS.get(function.name) == function
-    return Call(function, tuple(arguments)) if written else function.body  # type: ignore[return-value]
-
-
 def _is_cheap(node: Node) -> bool:
-    expr = _expression(_function(node))
+    expr = function_of(node)
     return size(expr) <= _CHEAP_CALLS and functions(expr) <= _CHEAP
 
 
@@ -106,9 +105,7 @@ def _compatible(producer: Node, dtype: DType, consumer: Node) -> bool:
     """Return whether both formulas are about one dtype, or one about bools without constants."""
     inner = _dtype(producer)
     logical = producer if inner == bool_ else consumer if dtype == bool_ else None
-    return inner == dtype or (
-        logical is not None and not has_number(_expression(_function(logical)))
-    )
+    return inner == dtype or (logical is not None and not has_number(function_of(logical)))
 
 
 @dataclass
@@ -123,19 +120,17 @@ class _Formula:
         """Return the node with the chosen operands taken in, as far as the limits allow."""
         taken = self._within_limits(chosen)
         arguments = self._arguments(taken)
-        expr = applied(
-            _function(self.node), arguments, any(is_float(s.dtype) for s in self.sources)
-        )
+        expr = applied(_scalar(self.node), arguments, any(is_float(s.dtype) for s in self.sources))
         if isinstance(expr, Arg):
             return self.sources[expr.index]
         operands = tuple(self.sources)
         if operands == self.operands or isinstance(expr, Const):
             return rebuilt(self.node, self.operands)
-        return made(Pointwise(_named(expr, operands, self.node.dtype)), operands, self.node)
+        return made(Pointwise(named(expr, operands, self.node.dtype)), operands, self.node)
 
     def _within_limits(self, chosen: list[bool]) -> list[bool]:
         """Choose in order while the formula is short enough and reads few enough arrays."""
-        calls = size(_expression(_function(self.node)))
+        calls = size(function_of(self.node))
         arrays = {id(o) for o in self.operands if as_const(o) is None}
         taken: dict[int, bool] = {}
         for operand, wish in zip(self.operands, chosen, strict=True):
@@ -143,7 +138,7 @@ class _Formula:
                 continue
             taken[id(operand)] = wish and _compatible(operand, _dtype(self.node), self.node)
             if taken[id(operand)]:
-                more = calls + self._mentions(operand) * size(_expression(_function(operand)))
+                more = calls + self._mentions(operand) * size(function_of(operand))
                 reads = arrays - {id(operand)} | {id(o) for o in operand.operands}
                 taken[id(operand)] = more <= LONGEST and len(reads) <= MOST_OPERANDS
             if taken[id(operand)]:
@@ -152,7 +147,7 @@ class _Formula:
 
     def _mentions(self, operand: Node) -> int:
         """Return how often the formula mentions an operand, which may be several arguments."""
-        expr = _expression(_function(self.node))
+        expr = function_of(self.node)
         return sum(occurrences(expr, n) for n, o in enumerate(self.operands) if o is operand)
 
     def _arguments(self, taken: list[bool]) -> list[Expr]:
@@ -171,7 +166,7 @@ class _Formula:
     def _inlined(self, producer: Node) -> Expr:
         arguments = [self._argument(operand) for operand in producer.operands]
         floats = any(is_float(operand.dtype) for operand in producer.operands)
-        return applied(_function(producer), arguments, floats)
+        return applied(_scalar(producer), arguments, floats)
 
     def _number(self, operand: Node) -> Expr:
         """Return the constant, unless no array would be left to give the formula its dtype."""
@@ -183,14 +178,3 @@ class _Formula:
         if not any(operand is source for source in self.sources):
             self.sources.append(operand)
         return Arg(next(n for n, source in enumerate(self.sources) if source is operand))
-
-
-def _named(expr: Expr, operands: Operands, dtype: DType) -> Scalar:
-    """Return the function that a formula in the operands is: a registered one if it is that."""
-    plain = tuple(Arg(n) for n in range(len(operands)))
-    match expr:
-        case Call(function, arguments) if arguments == plain:
-            if SCALARS.get(function.name) == function:
-                return function
-    kinds = "".join({"b": "b", "f": "f"}.get(operand.dtype.kind, "n") for operand in operands)
-    return Scalar("fused", kinds, body=expr, boolean=dtype == bool_)
