@@ -110,6 +110,7 @@ class Binding:
     def _suitable(self, number: int, array: Array) -> Array:
         """Return an input as native code can read (and write) it: as it is, if it can be."""
         name, type_ = self.executable.program.name, self.types[number]
+        array = np.asarray(array)  # a NumPy scalar has no memory that stays
         if array.shape != type_.shape or array.dtype != type_.dtype:
             raise ArgumentError(
                 f"{name}: compiled for {type_}, got {array.dtype}{list(array.shape)}"

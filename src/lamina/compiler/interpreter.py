@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from lamina.compiler.ir import (
     Accumulate,
     Affine,
     Assign,
+    Buffer,
     Expression,
     For,
     Kernel,
@@ -41,7 +42,7 @@ def interpret(kernel: Kernel, arrays: Sequence[Array]) -> None:
 
 @dataclass
 class _Run:
-    memory: Mapping[str, Array]
+    memory: dict[str, Array]
     loops: dict[str, int] = field(default_factory=dict)
     locals: dict[str, Any] = field(default_factory=dict)
 
@@ -50,6 +51,7 @@ class _Run:
             if isinstance(statement, For):
                 self.loop(statement)
             elif isinstance(statement, Store):
+                self.own(statement.buffer)
                 place = self.place(statement.buffer.name, statement)
                 self.memory[statement.buffer.name][place] = self.value(statement.value)
             elif isinstance(statement, Accumulate):
@@ -69,6 +71,11 @@ class _Run:
 
     def affine(self, affine: Affine) -> int:
         return affine.constant + sum(c * self.loops[n] for n, c in affine.terms)
+
+    def own(self, buffer: Buffer) -> None:
+        """Make the kernel's own memory when it is first written."""
+        if buffer.name not in self.memory:
+            self.memory[buffer.name] = np.empty(buffer.span, buffer.dtype)
 
     def place(self, name: str, at: Load | Store | Accumulate) -> int:
         """Return the flat position of an element, checked against the buffer's bounds."""

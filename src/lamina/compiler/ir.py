@@ -195,7 +195,8 @@ class Kernel:
     """A loop nest over buffers: the written ones first, then those it reads.
 
     Buffers are distinct memory. The body does one of ``chunks`` equal parts of the work, the
-    one that the loop "chunk" stands for; parts are independent, in any order or at once.
+    one that the loop "chunk" stands for; parts are independent, in any order or at once. Any
+    other buffer in the body is a little memory of the kernel's own.
     """
 
     name: str
@@ -207,6 +208,18 @@ class Kernel:
 
 CHUNK, LANE = "chunk", "lane"
 """The names of loops with a meaning of their own."""
+
+
+def operations(body: tuple[Statement, ...]) -> int:
+    """Return how many machine operations assignments and stores contain."""
+    values = [s.value for s in body if isinstance(s, Assign | Store | Accumulate)]
+    return sum(_count(value) for value in values)
+
+
+def _count(expression: Expression) -> int:
+    if not isinstance(expression, Op):
+        return 0
+    return 1 + sum(_count(argument) for argument in expression.arguments)
 
 
 # Building ------------------------------------------------------------------------------------

@@ -39,6 +39,8 @@ from lamina.core.types import DType
 
 I1, I8, I32, I64 = (L.IntType(n) for n in (1, 8, 32, 64))
 POINTER = L.PointerType()
+VECTOR = 64
+"""Bytes of the largest vector register."""
 
 
 def llvm_type(dtype: DType) -> L.Type:
@@ -61,6 +63,24 @@ def _suffix(kind: L.Type) -> str:
     return f"{count}{letter}{width}"
 
 
+Terms = tuple[tuple[str, int], ...]
+
+
+def _offset(
+    buffer: Buffer, indices: Sequence[Expression]
+) -> tuple[int, Terms, list[tuple[Expression, int]]]:
+    """Return an element's distance from a buffer's start: a constant, loops, and the rest."""
+    constant, terms, rest = 0, dict[str, int](), []
+    for index, stride in zip(indices, buffer.strides, strict=True):
+        if not isinstance(index, Affine):
+            rest.append((index, stride))
+            continue
+        constant += stride * index.constant
+        for name, coefficient in index.terms:
+            terms[name] = terms.get(name, 0) + stride * coefficient
+    return constant, tuple((n, c) for n, c in terms.items() if c), rest
+
+
 class KernelWriter:
     """Writes one kernel as an LLVM function over pointers to its buffers."""
 
@@ -69,7 +89,7 @@ class KernelWriter:
         self.module = module
         self.function = L.Function(module, kind, kernel.name)
         self.function.attributes.add("noinline")
-        self.pointers: dict[str, L.Argument] = {}
+        self.pointers: dict[str, L.Value] = {}
         *pointers, chunk = self.function.args
         for argument, buffer in zip(pointers, kernel.buffers, strict=True):
             argument.add_attribute("noalias")
@@ -79,6 +99,8 @@ class KernelWriter:
         self.entry = L.IRBuilder(entry)
         self.b = L.IRBuilder(self.function.append_basic_block("body"))
         self.loops: dict[str, L.Value] = {CHUNK: chunk}
+        #: Addresses computed in this block and in those around it.
+        self.scopes: list[dict[tuple[str, Terms], L.Value]] = [{}]
         self.lane = ""
         self.lanes = 0
         self.mask: L.Value | None = None
@@ -117,7 +139,9 @@ class KernelWriter:
         self.b.cbranch(self.b.icmp_signed("<", index, stop), body, done)
         self.b.position_at_end(body)
         self.loops[statement.loop] = self._moved_back(index, stop, statement.step)
+        self.scopes.append({})
         self.statements(statement.body)
+        self.scopes.pop()
         following = self.b.add(index, I64(statement.step), flags=["nsw"])
         index.add_incoming(following, self.b.block)
         self.b.branch(head)
@@ -157,7 +181,9 @@ class KernelWriter:
         self.lane, self.lanes = statement.loop, statement.lanes
         self.mask = self._first(stop) if stop < self.lanes else None
         self.loops[statement.loop] = I64(0)
+        self.scopes.append({})
         self.statements(statement.body)
+        self.scopes.pop()
         self.lane, self.lanes, self.mask = "", 0, None
 
     def spread(self, value: L.Value) -> L.Value:
@@ -231,7 +257,9 @@ class KernelWriter:
 
     def branch(self, statement: If) -> None:
         with self.b.if_then(self.value(statement.condition)):
+            self.scopes.append({})
             self.statements(statement.body)
+            self.scopes.pop()
 
     def variable(self, local: Local) -> L.Value:
         """Return where a local is kept: one value, or inside a loop over lanes one for each."""
@@ -289,13 +317,41 @@ class KernelWriter:
         return value
 
     def address(self, buffer: Buffer, indices: Sequence[Expression]) -> L.Value:
-        offset: L.Value = I64(0)
-        for index, stride in zip(indices, buffer.strides, strict=True):
-            if stride:
-                step = self.b.mul(self.value(index), I64(stride), flags=["nsw"])
-                offset = self.b.add(offset, step, flags=["nsw"])
+        """Return where an element lies: a fixed distance from a place that others share."""
+        constant, terms, rest = _offset(buffer, indices)
         kind = I8 if buffer.dtype.kind == "b" else llvm_type(buffer.dtype)
-        return self.b.gep(self.pointers[buffer.name], [offset], inbounds=True, source_etype=kind)
+        place = self._place(buffer, terms, kind)
+        offset: L.Value = I64(constant)
+        for index, stride in rest:
+            step = self.b.mul(self.value(index), I64(stride), flags=["nsw"])
+            offset = self.b.add(offset, step, flags=["nsw"])
+        if constant == 0 and not rest:
+            return place
+        return self.b.gep(place, [offset], inbounds=True, source_etype=kind)
+
+    def _place(self, buffer: Buffer, terms: Terms, kind: L.Type) -> L.Value:
+        """Return where a buffer's element at a sum of loops lies, computed once in a scope."""
+        moving = tuple((n, c) for n, c in terms if self.loops[n] != I64(0))
+        if not moving:
+            return self._pointer(buffer)
+        key = buffer.name, moving
+        for scope in self.scopes:
+            if key in scope:
+                return scope[key]
+        offset = self.affine(Affine(0, moving))
+        place = self.b.gep(self._pointer(buffer), [offset], inbounds=True, source_etype=kind)
+        self.scopes[-1][key] = place
+        return place
+
+    def _pointer(self, buffer: Buffer) -> L.Value:
+        """Return where a buffer is; the kernel's own memory is made when it is first met."""
+        if buffer.name not in self.pointers:
+            kind = L.ArrayType(llvm_type(buffer.dtype), buffer.span)
+            memory = self.entry.alloca(kind, name=buffer.name)
+            memory.align = VECTOR
+            memory.type = POINTER  # else stores would have to be of the array's type
+            self.pointers[buffer.name] = memory
+        return self.pointers[buffer.name]
 
     def operation(self, op: Op) -> L.Value:
         arguments = [self.value(a) for a in op.arguments]

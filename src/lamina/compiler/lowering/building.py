@@ -125,6 +125,11 @@ def flat(buffer: Buffer) -> Buffer | None:
     return Buffer(buffer.name, (size,), buffer.dtype, (1,))
 
 
+def plus(a: Affine, b: Affine) -> Affine:
+    """Return the sum of indices over different loops."""
+    return Affine(a.constant + b.constant, (*a.terms, *b.terms))
+
+
 def moved(index: AffineIndex, places: Mapping[int, Affine]) -> Affine:
     """Return an index with every loop replaced by where it stands."""
     constant = index.constant

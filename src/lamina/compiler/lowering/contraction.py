@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
-from itertools import product
+from itertools import pairwise, product
 
 from lamina.compiler.elementary import Bindings, expand
 from lamina.compiler.ir import (
@@ -25,9 +25,12 @@ from lamina.compiler.ir import (
     Load,
     Local,
     Statement,
+    Store,
+    contiguous,
     op,
+    operations,
 )
-from lamina.compiler.lowering.building import Body, count, fill, moved, zero
+from lamina.compiler.lowering.building import Body, count, fill, moved, plus, zero
 from lamina.compiler.lowering.clips import Clip, clips_of, loose_indices, segments, unrollable
 from lamina.compiler.lowering.division import UNDIVIDED, Division, divide
 from lamina.compiler.lowering.finish import Finish, stored
@@ -403,6 +406,8 @@ class Tile:
         """Return the loop over lanes around the sums."""
         sums = [self._sum(key) for key in self.keys]
         start = [Assign(total, zero(self.kind)) for total in sums]
+        if self._is_finished_later():
+            return self._finished_later(start)
         ends = [
             statement
             for key, total in zip(self.keys, sums, strict=True)
@@ -412,6 +417,45 @@ class Tile:
         lanes = self.columns[0].lanes if self.schedule.over_output else self.schedule.width
         stop = (Limit(Affine(lanes)),)
         return (For(LANE, (Limit(Affine(0)),), stop, inner, self.schedule.width),)
+
+    def _is_finished_later(self) -> bool:
+        """Return whether the finish is so long that it is written once, as a loop."""
+        if not self.part.stores or not self.schedule.over_output or len(self.keys) <= FEW:
+            return False
+        first = self.part._write(self._places(self.keys[0]), self._sum(self.keys[0]))
+        return operations(first) > SHORT
+
+    def _finished_later(self, start: Sequence[Statement]) -> Body:
+        """Return the loop that puts sums in a little memory, and those that finish them."""
+        (columns,), width = self.columns, self.schedule.width
+        shape = (len(self.row.places), len(columns.places), width)
+        tile = contiguous("tile", shape, self.kind)
+        lane = Affine(0, ((LANE, 1),))
+        ends = [Store(tile, (Affine(i), Affine(j), lane), self._sum((i, j))) for i, j in self.keys]
+        stop = (Limit(Affine(columns.lanes)),)
+        inner = (*start, *self._sums(self.part.summed, self.keys), *ends)
+        sums = For(LANE, (Limit(Affine(0)),), stop, inner, width)
+        row, names = Affine(0, (("row", 1),)), {**self._places(self.keys[0])}
+        if self.loops[0] is not None:
+            names[self.loops[0]] = plus(self.row.places[0], row)
+        finishes: Body = ()
+        for column, place in self._column_places(columns):
+            names[self.schedule.lane] = place
+            finish = self.part._write(names, Load(tile, (row, column, lane)))
+            body: Body = (For(LANE, (Limit(Affine(0)),), stop, finish, width),)
+            if column.terms:
+                body = (count("column", len(columns.places), *body),)
+            finishes += (count("row", len(self.row.places), *body),)
+        return (sums, *finishes)
+
+    def _column_places(self, columns: Piece) -> list[tuple[Affine, Affine]]:
+        """Return places in the tile and along the lanes' loop: one for all where they are even."""
+        places, width = columns.places, self.schedule.width
+        even = all(b.constant - a.constant == width for a, b in pairwise(places))
+        if even and len(places) > 1:
+            column = Affine(0, (("column", 1),))
+            return [(column, plus(places[0], Affine(0, (("column", width),))))]
+        return [(Affine(j), place) for j, place in enumerate(places)]
 
     def _sum(self, key: Key) -> Local:
         return Local("sum" + "_".join(map(str, key)), self.kind)
@@ -497,6 +541,10 @@ class Tile:
 
     def _column(self, key: Key) -> Local:
         return Local("column" + "_".join(map(str, key[1:])), self.kind)
+
+
+FEW, SHORT = 2, 3
+"""Up to so many elements of a tile, or operations for each, a finish is written out."""
 
 
 def _step(read: Read, buffer: Buffer, loop: int) -> int:
