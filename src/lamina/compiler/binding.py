@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy import empty
 
-from lamina.compiler import llvm
+from lamina.compiler import pool
 from lamina.compiler.gathering import Wanted, address_of
 from lamina.compiler.memory import address, aligned
 from lamina.core.errors import ArgumentError
@@ -91,7 +91,7 @@ class Binding:
         outputs = [empty(shape, dtype) for shape, dtype in self._made]
         frame = self._frame()
         self.wanted.gather_slowly((*arrays, *outputs), frame.pointers)
-        self.executable.module.run(address(frame.pointers), llvm.serial_submit())
+        self.executable.module.run(address(frame.pointers), pool.submit_address())
         self._frames.append(frame)
         return outputs
 

@@ -584,7 +584,8 @@ def assembly(text: str) -> str:
 
 
 @cache
-def _jit() -> Any:
+def jit() -> Any:
+    """Return LLVM's loader of native code into this process."""
     target()
     return binding.create_lljit_compiler()
 
@@ -628,6 +629,6 @@ class NativeModule:
     def __init__(self, code: bytes) -> None:
         library = binding.JITLibraryBuilder().add_object_img(code).add_current_process()
         library.export_symbol("run").export_symbol("calls")
-        self._tracker = library.link(_jit(), f"lamina{next(_names)}")
+        self._tracker = library.link(jit(), f"lamina{next(_names)}")
         self.run = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(self._tracker["run"])
         self.calls = self._tracker["calls"]
