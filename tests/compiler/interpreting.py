@@ -31,6 +31,9 @@ def run_plan(plan: Plan, operands: Sequence[Array]) -> list[Array]:
     temporaries = [arena[t.offset : t.offset + t.size] for t in plan.temporaries]
     for memory in (arena, *external[len(external) - len(outputs) :]):
         memory[:] = POISON
+    for storage, memory in zip(plan.temporaries, temporaries, strict=True):
+        if storage.kept:
+            memory[:] = 0
     for which, call in zip(plan.which, plan.calls, strict=True):
         _run(plan.kernels[which], [(external + temporaries)[number] for number in call])
     for before, after in zip(operands, given, strict=True):

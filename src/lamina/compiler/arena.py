@@ -18,6 +18,10 @@ class Storage:
     last: int = 0
     external: bool = False
     offset: int = 0
+    #: Whether it holds what static inputs and constants alone decide.
+    fixed: bool = False
+    #: Whether no other storage shares its memory, ever; it holds zeros at first.
+    kept: bool = False
 
 
 def place_in_arena(storages: Sequence[Storage]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,13 +10,17 @@ import numpy as np
 from numpy import empty
 
 from lamina.compiler import pool
-from lamina.compiler.gathering import Wanted, address_of
+from lamina.compiler.gathering import Wanted
 from lamina.compiler.memory import address, aligned
 from lamina.core.errors import ArgumentError
 from lamina.core.types import Array
 
 if TYPE_CHECKING:
     from lamina.compiler.executable import Executable
+
+
+def _native(at: int) -> Any:
+    return ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(at)
 
 
 class Frame:
@@ -29,6 +34,7 @@ class Frame:
         executable, fixed = binding.executable, binding.fixed
         plan, inputs = executable.plan, len(executable.program.inputs)
         self.arena = aligned((plan.arena,), np.dtype(np.uint8))
+        addresses = executable.module.addresses
         first = inputs + len(plan.constants)
         base = address(self.arena)
         last = first + len(plan.outputs)
@@ -37,7 +43,10 @@ class Frame:
             self.pointers[number] = address(array)
         self.pointers[inputs:first] = [address(c) for c in plan.constants]
         self.pointers[last:] = [base + t.offset for t in plan.temporaries]
-        self._call = binding.wanted.call(address_of(executable.module.run), self.pointers)
+        if binding.is_prepared and plan.prepared:
+            _native(addresses["prepare"])(address(self.pointers), pool.submit_address())
+        self.program = addresses["run" if binding.is_prepared else "both"]
+        self._call = binding.wanted.call(self.program, self.pointers)
         self.call_at = address(self._call)
 
 
@@ -54,6 +63,8 @@ class Binding:
         self.fixed = {n: self._suitable(n, array) for n, array in sorted(fixed.items())}
         self.rest = [n for n in range(len(self.types)) if n not in self.fixed]
         self._frames: list[Frame] = []
+        #: Whether what depends on static inputs alone is done once for each frame.
+        self.is_prepared = executable.static <= self.fixed.keys()
         self.returned = executable.plan.outputs
         self._made = [(t.shape, t.dtype) for t in self.returned]
         self.wanted = self._what_is_wanted()
@@ -91,9 +102,18 @@ class Binding:
         outputs = [empty(shape, dtype) for shape, dtype in self._made]
         frame = self._frame()
         self.wanted.gather_slowly((*arrays, *outputs), frame.pointers)
-        self.executable.module.run(address(frame.pointers), pool.submit_address())
+        _native(frame.program)(address(frame.pointers), pool.submit_address())
         self._frames.append(frame)
         return outputs
+
+    def fresh(self, given: Sequence[Any]) -> tuple[Frame, list[Array]]:
+        """Return a frame of its own, all addresses written, and the arrays for the outputs."""
+        arrays = self._checked(given)
+        outputs = [empty(shape, dtype) for shape, dtype in self._made]
+        frame = Frame(self)
+        self.wanted.gather_slowly((*arrays, *outputs), frame.pointers)
+        _native(frame.program)(address(frame.pointers), pool.submit_address())
+        return frame, outputs
 
     def _frame(self) -> Frame:
         try:

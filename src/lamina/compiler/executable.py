@@ -35,20 +35,23 @@ class Executable:
         self.donated = dict(donated or {})
         self.static = frozenset(static)
         self.optimised = optimise(program)
-        self.plan: Plan = Planner(self.optimised, llvm.machine(), self.donated).plan
-        self.module = llvm.NativeModule(self._object_code())
+        self.plan: Plan = Planner(self.optimised, llvm.machine(), self.donated, self.static).plan
+        self.module = llvm.NativeModule(self._object_code(), ("run", "prepare", "both", "calls"))
         #: The program with no input fixed.
         self.unbound = self.bind({})
 
     def _object_code(self) -> bytes:
         """Return native code: from the disk if it was compiled before, for any program."""
         plan = self.plan
-        parts = (*llvm.identity(), repr(plan.kernels), repr(plan.which), repr(plan.calls))
+        parts = (*llvm.identity(), *map(repr, (plan.kernels, *self._order())))
         return kept(parts, lambda: llvm.object_code(self.llvm_text()))
 
     def llvm_text(self) -> str:
         """Return the program in LLVM's language."""
-        return llvm.write_module(self.plan.kernels, self.plan.which, self.plan.calls)
+        return llvm.write_module(self.plan.kernels, *self._order())
+
+    def _order(self) -> tuple[list[int], list[list[int]], int]:
+        return self.plan.which, self.plan.calls, self.plan.prepared
 
     @property
     def arena_bytes(self) -> int:

@@ -150,7 +150,13 @@ class Wanted:
     def call(self, program: int, pointers: Array) -> Array:
         """Return what `run` has to know: the address of the program, and of its pointers."""
         lock = (ctypes.pythonapi.PyEval_SaveThread, ctypes.pythonapi.PyEval_RestoreThread)
-        known = [self._at, address(pointers), program, *map(address_of, lock), pool.submit_address()]
+        known = [
+            self._at,
+            address(pointers),
+            program,
+            *map(address_of, lock),
+            pool.submit_address(),
+        ]
         return np.array(known, np.uint64)
 
     def gather_slowly(self, arrays: tuple[Array, ...], pointers: Array) -> None:

@@ -80,10 +80,12 @@ class _Run:
     def place(self, name: str, at: Load | Store | Accumulate) -> int:
         """Return the flat position of an element, checked against the buffer's bounds."""
         indices = [int(self.value(i)) for i in at.indices]
-        for index, length in zip(indices, at.buffer.shape, strict=True):
-            if not 0 <= index < length:
+        for axis, (index, length) in enumerate(zip(indices, at.buffer.shape, strict=True)):
+            around = at.buffer.around(axis) if isinstance(at, Load) else 0
+            if not -around <= index < length + around:
                 raise GraphError(f"kernel leaves {name}: {indices} in {at.buffer.shape}")
-        return sum(i * s for i, s in zip(indices, at.buffer.strides, strict=True))
+        steps = sum(i * s for i, s in zip(indices, at.buffer.strides, strict=True))
+        return at.buffer.offset + steps
 
     def value(self, expression: Expression) -> Any:
         if isinstance(expression, Affine):

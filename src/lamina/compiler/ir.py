@@ -110,19 +110,31 @@ Expression = Number | Affine | Local | Load | Op
 
 @dataclass(frozen=True, slots=True)
 class Buffer:
-    """An array in memory: elements of one dtype, axes with strides counted in elements."""
+    """An array in memory: elements of one dtype, axes with strides counted in elements.
+
+    With a ``halo``, so many zeros lie before and after the elements along every axis. The first
+    element is ``offset`` from the start of memory.
+    """
 
     name: str
     shape: Shape
     dtype: DType
     strides: Shape
+    halo: Shape = ()
+    offset: int = 0
 
     @property
     def span(self) -> int:
         """How many elements of memory the buffer reaches over."""
         if 0 in self.shape:
             return 0
-        return 1 + sum((n - 1) * s for n, s in zip(self.shape, self.strides, strict=True))
+        halo = self.halo or (0,) * len(self.shape)
+        ends = zip(self.shape, halo, self.strides, strict=True)
+        return 1 + self.offset + sum((n - 1 + h) * s for n, h, s in ends)
+
+    def around(self, axis: int) -> int:
+        """Return how many zeros lie before, and after, the elements along an axis."""
+        return self.halo[axis] if self.halo else 0
 
 
 @dataclass(frozen=True, slots=True)

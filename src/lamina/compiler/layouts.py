@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import prod
 
 from lamina.compiler.ir import Buffer, contiguous
@@ -17,15 +18,17 @@ PAGE = 4096
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """An array's shape, dtype and strides (in elements)."""
+    """An array's shape, dtype and strides (in elements), with zeros around it or not."""
 
     shape: Shape
     dtype: DType
     strides: Shape
+    halo: Shape = ()
+    offset: int = 0
 
     def buffer(self, name: str) -> Buffer:
         """Return a buffer laid out so."""
-        return Buffer(name, self.shape, self.dtype, self.strides)
+        return Buffer(name, self.shape, self.dtype, self.strides, self.halo, self.offset)
 
     @property
     def size(self) -> int:
@@ -52,6 +55,47 @@ def batch_innermost(type_: Type) -> Layout:
         if axis == 1 and len(rest) > 2 and step * type_.dtype.itemsize % PAGE == 0:
             step += LINE // type_.dtype.itemsize
     return Layout(type_.shape, type_.dtype, (1, *strides))
+
+
+def innermost(type_: Type, axis: int, halo: Shape = ()) -> Layout:
+    """Return the layout in which an axis runs fastest, with a halo of zeros or none.
+
+    Neighbours of an image are moved apart by a line where they would compete in the cache.
+    """
+    order = [*(n for n in range(len(type_.shape)) if n != axis), axis]
+    around = halo if any(halo) else (0,) * len(order)
+    strides, step = [0] * len(order), 1
+    for n in reversed(order):
+        strides[n] = step
+        step *= type_.shape[n] + 2 * around[n]
+        if n == axis and len(order) > 2 and step * type_.dtype.itemsize % (PAGE // 8) == 0:
+            step += LINE // type_.dtype.itemsize
+    offset = sum(h * s for h, s in zip(around, strides, strict=True))
+    return Layout(type_.shape, type_.dtype, tuple(strides), halo if any(halo) else (), offset)
+
+
+def reshaped(layout: Layout, shape: Shape) -> Layout | None:
+    """Return how the elements lie under another shape; None if no strides say that."""
+    old = [(n, s, a) for a, (n, s) in enumerate(zip(layout.shape, layout.strides, strict=True))]
+    old = [(n, s, a) for n, s, a in old if n != 1]
+    strides, halo = [0] * len(shape), [0] * len(shape)
+    new = [axis for axis, n in enumerate(shape) if n != 1]
+    while old and new:
+        taken, axes = [old.pop(0)], [new.pop(0)]
+        while (size := prod(n for n, _, _ in taken)) != (wanted := prod(shape[a] for a in axes)):
+            (taken.append(old.pop(0)) if size < wanted else axes.append(new.pop(0)))
+        if len(taken) == len(axes) == 1:
+            strides[axes[0]] = taken[0][1]
+            halo[axes[0]] = layout.halo[taken[0][2]] if layout.halo else 0
+            continue
+        if any(a[1] != b[1] * b[0] for a, b in pairwise(taken)):
+            return None
+        step = taken[-1][1]
+        for axis in reversed(axes):
+            strides[axis] = step
+            step *= shape[axis]
+    kept = tuple(halo) if any(halo) else ()
+    return Layout(shape, layout.dtype, tuple(strides), kept, layout.offset)
 
 
 def repeated(type_: Type) -> Layout:

@@ -70,7 +70,7 @@ def _offset(
     buffer: Buffer, indices: Sequence[Expression]
 ) -> tuple[int, Terms, list[tuple[Expression, int]]]:
     """Return an element's distance from a buffer's start: a constant, loops, and the rest."""
-    constant, terms, rest = 0, dict[str, int](), []
+    constant, terms, rest = buffer.offset, dict[str, int](), []
     for index, stride in zip(indices, buffer.strides, strict=True):
         if not isinstance(index, Affine):
             rest.append((index, stride))
@@ -496,9 +496,14 @@ def identity() -> tuple[str, ...]:
 
 
 def write_module(
-    kernels: Sequence[Kernel], which: Sequence[int], calls: Sequence[Sequence[int]]
+    kernels: Sequence[Kernel],
+    which: Sequence[int],
+    calls: Sequence[Sequence[int]],
+    prepared: int = 0,
 ) -> str:
     """Return LLVM IR: every kernel, and ``run(pointers, submit)`` that calls them in order.
+
+    ``prepare`` does the first calls, ``run`` the rest, ``both`` all of them.
 
     Call number n is of kernel ``which[n]``, with the pointers ``calls[n]`` as its buffers.
     ``submit(task, pointers, chunks)`` does ``task(pointers, chunk)`` for every chunk; the table
@@ -511,17 +516,26 @@ def write_module(
         function.linkage = "internal"
     tasks = [_task(module, n, functions[k], calls[n]) for n, k in enumerate(which)]
     _table(module, tasks)
-    submit = L.FunctionType(L.VoidType(), [POINTER, POINTER, I64]).as_pointer()
-    run = L.Function(module, L.FunctionType(L.VoidType(), [POINTER, submit]), "run")
-    b = L.IRBuilder(run.append_basic_block("entry"))
-    for task, number in zip(tasks, which, strict=True):
-        chunks = kernels[number].chunks
-        if chunks == 1:
-            b.call(task, [run.args[0], I64(0)])
-        else:
-            b.call(run.args[1], [task, run.args[0], I64(chunks)])
-    b.ret_void()
+    chunks = [kernels[number].chunks for number in which]
+    steps = list(zip(tasks, chunks, strict=True))
+    _sequence(module, "prepare", steps[:prepared])
+    _sequence(module, "run", steps[prepared:])
+    _sequence(module, "both", steps)
     return str(module)
+
+
+def _sequence(module: L.Module, name: str, steps: Sequence[tuple[L.Function, int]]) -> None:
+    """Write ``name(pointers, submit)``: tasks one after another, those with many chunks shared."""
+    submit = L.FunctionType(L.VoidType(), [POINTER, POINTER, I64]).as_pointer()
+    function = L.Function(module, L.FunctionType(L.VoidType(), [POINTER, submit]), name)
+    pointers, share = function.args
+    b = L.IRBuilder(function.append_basic_block("entry"))
+    for task, chunks in steps:
+        if chunks == 1:
+            b.call(task, [pointers, I64(0)])
+        else:
+            b.call(share, [task, pointers, I64(chunks)])
+    b.ret_void()
 
 
 def _task(module: L.Module, number: int, kernel: L.Function, pointers: Sequence[int]) -> L.Function:
@@ -626,9 +640,11 @@ _kept: list[Any] = []
 class NativeModule:
     """Object code loaded into this process, for as long as this object lives."""
 
-    def __init__(self, code: bytes) -> None:
+    def __init__(self, code: bytes, exported: Sequence[str] = ("run", "calls")) -> None:
         library = binding.JITLibraryBuilder().add_object_img(code).add_current_process()
-        library.export_symbol("run").export_symbol("calls")
+        for name in exported:
+            library.export_symbol(name)
         self._tracker = library.link(jit(), f"lamina{next(_names)}")
         self.run = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(self._tracker["run"])
-        self.calls = self._tracker["calls"]
+        self.addresses: dict[str, int] = {name: self._tracker[name] for name in exported}
+        self.calls = self.addresses["calls"]

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from lamina.compiler.arena import Storage, place_in_arena
 from lamina.compiler.batching import Batch
+from lamina.compiler.channels import Channels
 from lamina.compiler.grouping import Grouping, Unit, is_renaming, source
 from lamina.compiler.ir import Kernel
 from lamina.compiler.kernels import Work, can_be_finished, can_be_led, kernel, plain_kernel
 from lamina.compiler.layouts import (
     Layout,
     batch_innermost,
-    is_dense,
+    innermost,
     repeated,
+    reshaped,
     row_major,
 )
 from lamina.compiler.lowering.contraction import sums_over_lanes
 from lamina.compiler.lowering.finish import BASE, Stage
 from lamina.compiler.machines import Machine
+from lamina.compiler.splitting import Split
 from lamina.core.node import Node
 from lamina.core.program import Program
 from lamina.core.types import Array, Type
@@ -38,12 +41,16 @@ class Plan:
 
     Pointers are numbered: inputs first, then constants, then outputs, then temporaries. An
     output that replaces an input is that input's memory; ``outputs`` are the other ones.
+
+    The first ``prepared`` calls depend on static inputs and constants alone, and what they
+    write stays: they are done once. Memory that is `kept` holds zeros at first.
     """
 
     kernels: list[Kernel] = field(default_factory=list)
     calls: list[list[int]] = field(default_factory=list)
     which: list[int] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
+    prepared: int = 0
     constants: list[Array] = field(default_factory=list)
     outputs: list[Type] = field(default_factory=list)
     temporaries: list[Storage] = field(default_factory=list)
@@ -65,21 +72,30 @@ class Planner:
     """
 
     def __init__(
-        self, program: Program, machine: Machine, replaced: Mapping[int, int] | None = None
+        self,
+        program: Program,
+        machine: Machine,
+        replaced: Mapping[int, int] | None = None,
+        static: Collection[int] = (),
     ) -> None:
         self.program = program
         self.machine = machine
         self.replaced = dict(replaced or {})
+        weights = {*static, *self.replaced.values()}
         self.plan = Plan()
         self.places: dict[int, Place] = {}
-        self.turned: dict[int, Place] = {}
+        self.turned: dict[tuple[int, Layout], Place] = {}
         self.made: list[Storage] = []
         self.steps: list[tuple[Kernel, list[Storage], str]] = []
-        self.batch = Batch(program, machine, set(self.replaced.values()))
+        self.ready: list[tuple[Kernel, list[Storage], str]] = []
+        self.batch = Batch(program, machine, weights)
+        self.channels = None if self.batch.length else Channels(program, machine, weights)
         self.grouping = Grouping(program, self.replaced)
         self.needed = self._needed()
-        for node in program.inputs:
-            self.places[id(node)] = Place(row_major(node.type), self._external())
+        for number, node in enumerate(program.inputs):
+            storage = self._external()
+            storage.fixed = number in static
+            self.places[id(node)] = Place(row_major(node.type), storage)
         for node in program.nodes:
             if node.value is not None:
                 self._constant(node)
@@ -101,7 +117,7 @@ class Planner:
 
     def _temporary(self, layout: Layout) -> Storage:
         now = len(self.steps)
-        storage = Storage(len(self.made), layout.size, first=now, last=now)
+        storage = Storage(len(self.made), layout.size, now, now, kept=any(layout.halo))
         self.made.append(storage)
         return storage
 
@@ -111,7 +127,9 @@ class Planner:
         layout = repeated(node.type) if single else row_major(node.type)
         value = np.array(node.value.flat[0]) if single else np.ascontiguousarray(node.value)
         self.plan.constants.append(value)
-        self.places[id(node)] = Place(layout, self._external())
+        storage = self._external()
+        storage.fixed = True
+        self.places[id(node)] = Place(layout, storage)
 
     def _targets(self) -> list[Storage]:
         """Return the memory of every output: an input's, or its own."""
@@ -140,16 +158,28 @@ class Planner:
             needed |= unit.operands().keys()
         return needed
 
-    def _layout(self, node: Node) -> Layout:
-        """Return the layout of a temporary: the batch innermost wherever there is one."""
-        inner = len(node.shape) > 1 and node in self.batch
-        return (batch_innermost if inner else row_major)(node.type)
+    def _layout(self, *nodes: Node) -> Layout:
+        """Return the layout of temporaries that a kernel writes: that of the first's type.
+
+        The batch is innermost wherever there is one; where it is too small for vectors, the
+        channel is.
+        """
+        first = nodes[0]
+        if self.channels is None:
+            inner = len(first.shape) > 1 and first in self.batch
+            return (batch_innermost if inner else row_major)(first.type)
+        axes = [a for node in nodes if (a := self.channels.axis(node)) is not None]
+        halos = [halo for node in nodes if (halo := self.channels.halo(node))]
+        halo = tuple(map(max, zip(*halos, strict=True))) if halos else ()
+        if not first.shape:
+            return row_major(first.type)
+        return innermost(first.type, axes[0] if axes else len(first.shape) - 1, halo)
 
     def _relayout(self, node: Node) -> None:
         """Copy what is laid out otherwise than temporaries are."""
         place, new = self.places[id(node)], self._layout(node)
         if place.layout != new:
-            self.turned[id(node)] = place
+            self.turned[id(node), place.layout] = place
             self.places[id(node)] = self._copied(place, new, node)
 
     def _copied(self, place: Place, layout: Layout, node: Node) -> Place:
@@ -190,7 +220,7 @@ class Planner:
         """Plan a contraction, with what follows in the same kernel where it can be finished."""
         base, *rest = unit.nodes
         assert isinstance(base.operation, Contraction)
-        layout = self._layout(base)
+        layout = self._layout(*unit.nodes)
         lead = self._lead(unit, base.operation, layout)
         given = self._operands(base, layout) if lead is None else lead
         function = None if lead is None or unit.lead is None else _function(unit.lead)
@@ -204,11 +234,16 @@ class Planner:
     def _finishes(
         self, base: Node, layout: Layout, given: Sequence[Place], rest: Sequence[Node]
     ) -> bool:
-        assert isinstance(base.operation, Contraction)
+        operation = base.operation
+        assert isinstance(operation, Contraction)
         own = {id(node): 0 for node in (base, *rest)}
         arrays = [self.places[id(node)].layout for node in self._arrays(rest, own)]
         layouts = [place.layout for place in given]
-        return can_be_finished(base.operation, layout, layouts, arrays, self.machine)
+        split = self._split(base)
+        if split is not None:
+            operation, layout = split.contraction(operation), split.result(layout)
+            arrays = [split.result(each) for each in arrays]
+        return can_be_finished(operation, layout, layouts, arrays, self.machine)
 
     def _lead(self, unit: Unit, base: Contraction, out: Layout) -> list[Place] | None:
         """Return what a sum's function reads, in its order; None if it has a kernel itself."""
@@ -231,8 +266,7 @@ class Planner:
         lead: Scalar | None = None,
     ) -> None:
         """Plan one kernel: a base, stages after it, and stores of what others need."""
-        first = base or stages[0]
-        layout = self._layout(first)
+        layout = self._layout(*nodes)
         numbers = {id(node): -2 - n for n, node in enumerate(stages)}
         if base is not None:
             numbers[id(base)] = BASE
@@ -247,22 +281,22 @@ class Planner:
         homes = [self._home(node, layout) for node in kept]
         given = [self.places[id(node)] for node in arrays]
         over = tuple(_overwritten(home, given) for home in homes)
+        outs = tuple(replace(layout, dtype=node.dtype) for node in kept)
+        seen, read = outs, tuple(place.layout for place in given)
+        operation: Contraction | None = None if base is None else base.operation  # type: ignore[assignment]
+        split = None if base is None or lead is not None else self._split(base)
+        if split is not None and operation is not None:
+            operation, layout = split.contraction(operation), split.result(layout)
+            seen, read = tuple(map(split.result, seen)), tuple(map(split.result, read))
         work = Work(
-            None if base is None else base.operation,  # type: ignore[arg-type]
+            operation,
             listed,
             tuple(BASE if n is base else -2 - numbers[id(n)] for n in kept),
             over,
             lead,
         )
-        outs = tuple(replace(layout, dtype=node.dtype) for node in kept)
-        made = kernel(
-            work,
-            layout,
-            outs,
-            tuple(place.layout for place in factors),
-            tuple(place.layout for place in given),
-            self.machine,
-        )
+        factor_layouts = tuple(place.layout for place in factors)
+        made = kernel(work, layout, seen, factor_layouts, read, self.machine)
         others = [place.storage for n, place in enumerate(given) if n not in over]
         self._step(made, [*homes, *(place.storage for place in factors), *others], kept[-1])
         for node, home, out in zip(kept, homes, outs, strict=True):
@@ -292,6 +326,10 @@ class Planner:
         pass over it and saves adding up lanes for every sum.
         """
         given = [self.places[id(o)] for o in node.operands]
+        split = self._split(node)
+        if split is not None:
+            given[split.operand] = self._packed(node.operands[split.operand], split)
+            return given
         if node.dtype.kind != "f" or not self._sums_over_lanes(node, out, given):
             return given
         for place, operand in enumerate(node.operands):
@@ -299,40 +337,47 @@ class Planner:
             turned[place] = Place(row_major(operand.type), given[place].storage)
             changed = turned[place].layout != given[place].layout
             if changed and not self._sums_over_lanes(node, out, turned):
-                given[place] = self._turned(operand)
+                given[place] = self._turned(operand, turned[place].layout)
                 break
         return given
+
+    def _split(self, node: Node) -> Split | None:
+        """Return how a contraction's loop over output channels is split, if it is."""
+        return None if self.channels is None else self.channels.splits.get(id(node))
+
+    def _packed(self, node: Node, split: Split) -> Place:
+        """Return a copy of weights in which blocks lie in one piece, made once."""
+        place = self.places[id(node)]
+        layout = split.packed(place.layout)
+        key = id(node), layout
+        if key not in self.turned:
+            old = Place(split.layout(place.layout, split.axis), place.storage)
+            self.turned[key] = self._copied(old, layout, node)
+        return self.turned[key]
 
     def _sums_over_lanes(self, node: Node, out: Layout, operands: Sequence[Place]) -> bool:
         assert isinstance(node.operation, Contraction)
         buffers = [place.layout.buffer(f"x{n}") for n, place in enumerate(operands)]
         return sums_over_lanes(node.operation, out.buffer("out"), buffers, self.machine)
 
-    def _turned(self, node: Node) -> Place:
-        """Return a copy of a node's value in row-major order, made once."""
-        if id(node) not in self.turned:
-            self.turned[id(node)] = self._copied(self.places[id(node)], row_major(node.type), node)
-        return self.turned[id(node)]
+    def _turned(self, node: Node, layout: Layout) -> Place:
+        """Return a copy of a node's value that lies otherwise, made once."""
+        place = self.places[id(node)]
+        if place.layout == layout:
+            return place
+        key = id(node), layout
+        if key not in self.turned:
+            self.turned[key] = self._copied(place, layout, node)
+        return self.turned[key]
 
     def _rename(self, node: Node) -> None:
-        """Give a node its operand's memory, if its elements lie there in the node's order."""
+        """Give a node its operand's memory, if strides say how its elements lie there."""
         (operand,) = node.operands
-        place, type_ = self.places[id(operand)], node.type
-        old = place.layout
-        if not any(old.strides):
-            new: Layout | None = repeated(type_)
-        elif node.shape == old.shape:
-            new = old
-        elif old == row_major(operand.type):
-            new = row_major(type_)
-        elif node.shape[:1] == old.shape[:1] and old == batch_innermost(operand.type):
-            new = batch_innermost(type_)
-            new = new if is_dense(old) and is_dense(new) else None
-        else:
-            new = None
+        place = self.places[id(operand)]
+        new = reshaped(place.layout, node.shape)
         if new is None:
             place = self._copied(place, row_major(operand.type), operand)
-            new = row_major(type_)
+            new = row_major(node.type)
         self.places[id(node)] = Place(new, place.storage)
 
     def _view(self, node: Node) -> bool:
@@ -354,7 +399,8 @@ class Planner:
             )
             for n in range(len(view.extents))
         )
-        self.places[id(node)] = Place(Layout(node.shape, node.dtype, strides), place.storage)
+        seen = Layout(node.shape, node.dtype, strides, (), place.layout.offset)
+        self.places[id(node)] = Place(seen, place.storage)
         return True
 
     # Results ---------------------------------------------------------------------------
@@ -375,13 +421,24 @@ class Planner:
             self._step(made, [target, place.storage], node)
 
     def _step(self, made: Kernel, storages: list[Storage], node: Node) -> None:
+        step = made, storages, str(node.frame or "")
+        written, read = storages[: made.written], storages[made.written :]
+        if read and all(s.fixed for s in read) and not any(s.external for s in written):
+            for storage in written:
+                storage.fixed = storage.kept = True
+            self.ready.append(step)
+            return
         for storage in storages:
             storage.last = len(self.steps)
-        self.steps.append((made, storages, str(node.frame or "")))
+        self.steps.append(step)
 
     def _finish(self) -> None:
         numbers: dict[Kernel, int] = {}
-        for made, storages, name in self.steps:
+        self.plan.prepared = len(self.ready)
+        for storage in self.made:
+            if storage.kept:
+                storage.first, storage.last = -1, len(self.steps)
+        for made, storages, name in (*self.ready, *self.steps):
             self.plan.which.append(numbers.setdefault(made, len(numbers)))
             self.plan.calls.append([s.number for s in storages])
             self.plan.names.append(name)

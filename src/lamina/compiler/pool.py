@@ -323,7 +323,9 @@ class _Pool:
         self.dismiss, self.welcome, count, self.forget = (
             ctypes.CFUNCTYPE(None)(address) for address in others
         )
-        self.count = ctypes.CFUNCTYPE(ctypes.c_int64)(ctypes.cast(count, ctypes.c_void_p).value or 0)
+        self.count = ctypes.CFUNCTYPE(ctypes.c_int64)(
+            ctypes.cast(count, ctypes.c_void_p).value or 0
+        )
         self.submit = ctypes.cast(self.module.run, ctypes.c_void_p).value or 0
 
 

@@ -107,7 +107,7 @@ def _continues(buffers: Sequence[Buffer], outer: int, inner: int) -> bool:
 def _merged(buffer: Buffer, groups: Sequence[Sequence[int]]) -> Buffer:
     shape = tuple(prod(buffer.shape[axis] for axis in group) for group in groups)
     strides = tuple(buffer.strides[group[-1]] for group in groups)
-    return Buffer(buffer.name, shape, buffer.dtype, strides)
+    return Buffer(buffer.name, shape, buffer.dtype, strides, (), buffer.offset)
 
 
 def flat(buffer: Buffer) -> Buffer | None:
@@ -116,13 +116,13 @@ def flat(buffer: Buffer) -> Buffer | None:
     for n in buffer.shape:
         size *= n
     if not any(buffer.strides) or size <= 1:
-        return Buffer(buffer.name, (size,), buffer.dtype, (0,))
+        return Buffer(buffer.name, (size,), buffer.dtype, (0,), (), buffer.offset)
     step = 1
     for n, stride in zip(reversed(buffer.shape), reversed(buffer.strides), strict=True):
         if n != 1 and stride != step:
             return None
         step *= n
-    return Buffer(buffer.name, (size,), buffer.dtype, (1,))
+    return Buffer(buffer.name, (size,), buffer.dtype, (1,), (), buffer.offset)
 
 
 def plus(a: Affine, b: Affine) -> Affine:

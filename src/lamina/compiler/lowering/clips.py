@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
 
-from lamina.compiler.ir import Affine, Limit
+from lamina.compiler.ir import Affine, Buffer, Limit
 from lamina.compiler.lowering.building import place
 from lamina.ops.affine import AffineIndex
 from lamina.ops.contraction import Contraction
@@ -42,15 +42,17 @@ def _value(affine: Affine, values: Mapping[str, int]) -> int:
     return affine.constant + sum(c * values[name] for name, c in affine.terms)
 
 
-def loose_indices(spec: Contraction) -> list[tuple[AffineIndex, int]]:
-    """Return the indices that may leave their operand, with its length."""
-    found = [
-        (index, size)
-        for read in spec.reads
-        for index, size in zip(read.indices, read.shape, strict=True)
-    ]
-    found += [(guard.index, guard.size) for guard in spec.guards]
-    return [(i, size) for i, size in found if not i.stays_inside(spec.extents, size)]
+def loose_indices(spec: Contraction, operands: Sequence[Buffer]) -> list[tuple[AffineIndex, int]]:
+    """Return the indices that may leave their operand and the zeros around it, with its length."""
+    found = []
+    for read, buffer in zip(spec.reads, operands, strict=True):
+        for axis, (index, size) in enumerate(zip(read.indices, read.shape, strict=True)):
+            around = buffer.around(axis)
+            low, high = index.bounds(spec.extents)
+            if index.divisor != 1 or low < -around or high >= size + around:
+                found.append((index, size))
+    guards = [(guard.index, guard.size) for guard in spec.guards]
+    return found + [(i, size) for i, size in guards if not i.stays_inside(spec.extents, size)]
 
 
 def unrollable(loose: Loose, rank: int) -> set[int]:

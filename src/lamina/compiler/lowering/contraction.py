@@ -176,11 +176,12 @@ class Part:
         self.extents = self.spec.extents
         self.rank = self.spec.out_rank
         self.loops = [f"p{number}_{n}" for n in range(len(self.extents))]
-        loose = loose_indices(self.spec)
+        loose = loose_indices(self.spec, operands)
         self.clips = clips_of(loose, self.loops)
-        self.schedule = choose(self._roles(loose), machine, out.dtype)
+        self.roles = self._roles(loose)
+        self.schedule = choose(self.roles, machine, out.dtype)
         self.tiled = frozenset() if self.schedule is None else self.schedule.tiled
-        self.summed = [n for n in range(self.rank, len(self.extents)) if n not in self.tiled]
+        self.summed = self._summed()
         self.hoisted = self._hoisted()
         self.stores = self.overlaps = False
         self.finish: Finish = stored(out)
@@ -197,6 +198,17 @@ class Part:
         step = self.out.strides[loop] * self.phase.writes[loop][1] if is_output else 0
         steps = tuple(_step(r, b, loop) for r, b in self._reads())
         return Role(self.extents[loop], is_output, clipped, free, step, steps)
+
+    def _summed(self) -> list[int]:
+        """Return the summed loops outside tiles, those with the longest steps in memory first.
+
+        Their order is kept where the limits of one depend on another.
+        """
+        loops = [n for n in range(self.rank, len(self.extents)) if n not in self.tiled]
+        names = {self.loops[n] for n in loops}
+        if any(names & clip.names for clip in self.clips):
+            return loops
+        return sorted(loops, key=lambda n: -max((abs(s) for s in self.roles[n].steps), default=0))
 
     def _reads(self) -> Iterator[tuple[Read, Buffer]]:
         return zip(self.spec.reads, self.operands, strict=True)
@@ -234,6 +246,10 @@ class Part:
         rows = None if self.schedule is None else self.schedule.rows
         if rows is not None and self.phase.writes[rows.loop] == (0, 1):
             found[rows.loop] = (1, rows.size)
+        if self.schedule is not None and self.schedule.over_output:
+            (axis,) = self.schedule.columns
+            if self.phase.writes[axis.loop] == (0, 1):
+                found[axis.loop] = (1, axis.size * self.schedule.width)
         return found
 
     # Nests -----------------------------------------------------------------------------
@@ -264,38 +280,57 @@ class Part:
         return {n: Affine(0, ((loop, 1),)) for n, loop in enumerate(self.loops)}
 
     def _tiles(self, schedule: Schedule) -> Body:
-        """Return loops over tiles: what is hoisted, outputs, rows, columns."""
+        """Return loops over tiles: what is hoisted, then outputs, rows and columns."""
         rows = self._row_pieces(schedule)
         columns = list(self._column_pieces(schedule))
         outputs = [n for n in range(self.rank) if n not in self.tiled]
-        if self._keeps_rows(schedule):
-            inner = [(r, self._over(columns, schedule, r)) for r in rows]
-            body = tuple(s for r, b in inner for s in r.around(self.wrap(outputs, b)))
+        outermost = self._outermost(schedule)
+        body: list[Statement] = []
+        if outermost == "columns":
+            for pieces in columns:
+                over = [s for r in rows for s in r.around(self._tile(schedule, r, pieces))]
+                body += _inside(pieces, self.wrap(outputs, tuple(over)))
         else:
-            inner = [(r, self._over(columns, schedule, r)) for r in rows]
-            body = self.wrap(outputs, tuple(s for r, b in inner for s in r.around(b)))
+            inner = [(row, self._over(columns, schedule, row)) for row in rows]
+            if outermost == "rows":
+                body += [s for r, b in inner for s in r.around(self.wrap(outputs, b))]
+            else:
+                body += self.wrap(outputs, tuple(s for r, b in inner for s in r.around(b)))
         for loop, block in reversed(self.hoisted.items()):
-            body = (count(f"{self.loops[loop]}_block", -(-self.extents[loop] // block), *body),)
-        return body
+            body = [count(f"{self.loops[loop]}_block", -(-self.extents[loop] // block), *body)]
+        return tuple(body)
 
-    def _keeps_rows(self, schedule: Schedule) -> bool:
-        """Return whether a row's operand is read once and the columns' again for each row."""
-        if schedule.row_operand is None or schedule.rows is None or not schedule.over_output:
-            return False
+    def _outermost(self, schedule: Schedule) -> str:
+        """Return the loops that go outermost, so that least is read from far away again.
+
+        An operand that the cache does not hold is read again in every iteration of the loops
+        around that it does not depend on.
+        """
+        if schedule.row_operand is None or not schedule.over_output:
+            return "outputs"
         whole = [_footprint(r, b).bytes(self.extents) for r, b in self._reads()]
         row, column = whole[schedule.row_operand], whole[1 - schedule.row_operand]
-        outputs = _product([self.extents[n] for n in range(self.rank) if n not in self.tiled])
-        tiles = -(-self.extents[schedule.rows.loop] // schedule.rows.size)
-        return _again(column, tiles) < _again(row, outputs)
+        outputs = [n for n in range(self.rank) if n not in self.tiled]
+        steps = [self.roles[n].steps for n in outputs]
+        again = [
+            _product([self.extents[n] for n, s in zip(outputs, steps, strict=True) if not s[k]])
+            for k in (schedule.row_operand, 1 - schedule.row_operand)
+        ]
+        tiles = 1
+        if schedule.rows is not None:
+            tiles = -(-self.extents[schedule.rows.loop] // schedule.rows.size)
+        (lanes,) = schedule.columns
+        vectors = -(-self.extents[lanes.loop] // (lanes.size * schedule.width))
+        costs = {
+            "outputs": _again(row, again[0]) + _again(column, again[1] * tiles),
+            "rows": _again(row, again[0]) + _again(column, tiles),
+            "columns": _again(row, vectors) + _again(column, 1),
+        }
+        return min(costs, key=lambda name: costs[name])
 
     def _over(self, columns: Sequence[tuple[Piece, ...]], schedule: Schedule, row: Piece) -> Body:
-        body: list[Statement] = []
-        for pieces in columns:
-            tile = self._tile(schedule, row, pieces)
-            for piece in reversed(pieces):
-                tile = piece.around(tile)
-            body += tile
-        return tuple(body)
+        tiles = [_inside(pieces, self._tile(schedule, row, pieces)) for pieces in columns]
+        return tuple(statement for tile in tiles for statement in tile)
 
     def _row_pieces(self, schedule: Schedule) -> list[Piece]:
         if schedule.rows is None:
@@ -541,6 +576,13 @@ class Tile:
 
     def _column(self, key: Key) -> Local:
         return Local("column" + "_".join(map(str, key[1:])), self.kind)
+
+
+def _inside(pieces: Sequence[Piece], body: Body) -> Body:
+    """Return a body inside the loops of pieces, the first outermost."""
+    for piece in reversed(pieces):
+        body = piece.around(body)
+    return body
 
 
 FEW, SHORT = 2, 3

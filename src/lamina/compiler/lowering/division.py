@@ -20,6 +20,9 @@ MOST_CHUNKS = 32
 """Enough for the cores of one processor, and to even out what a busy one is late with."""
 
 
+ENOUGH = 8
+"""So many chunks along an outer axis are better than more along an inner one."""
+
 ALIGNED = 64
 """Neighbours in memory are divided at multiples of this, so that vectors stay whole."""
 
@@ -77,7 +80,7 @@ def chunks_for(work: float) -> int:
 
 
 def divide(out: Buffer, parts: Sequence[Mapping[int, tuple[int, int]]], work: float) -> Division:
-    """Divide along the axis that gives the most chunks of those wanted, an outer one if equal.
+    """Divide along the first axis that gives enough of the chunks wanted, else the most.
 
     Each part says which axes it can be divided along, at multiples of how many places.
     """
@@ -88,7 +91,7 @@ def divide(out: Buffer, parts: Sequence[Mapping[int, tuple[int, int]]], work: fl
         units = -(-out.shape[axis] // unit)
         size = unit * -(-units // min(wanted, units))
         chunks = -(-out.shape[axis] // size)
-        if chunks > best.chunks:
+        if chunks > best.chunks and best.chunks < ENOUGH:
             best = Division(axis, size, chunks)
     return best
 

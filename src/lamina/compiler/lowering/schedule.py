@@ -162,9 +162,16 @@ def _sum_tile(
 
 
 def _own_loop(roles: Sequence[Role], operand: int, taken: set[int]) -> int | None:
-    """Return the longest output loop that of all operands only this one depends on."""
+    """Return the longest output loop that of all operands only this one depends on.
+
+    Of equally long ones it is the one with the shortest steps in memory.
+    """
     found = [n for n in _own_loops(roles, operand) if n not in taken and not roles[n].clipped]
-    return max(found, key=lambda n: roles[n].extent, default=None)
+
+    def rank(loop: int) -> tuple[int, int]:
+        return roles[loop].extent, -abs(roles[loop].steps[operand])
+
+    return max(found, key=rank, default=None)
 
 
 def _own_loops(roles: Sequence[Role], operand: int) -> Iterator[int]:
@@ -176,7 +183,10 @@ def _own_loops(roles: Sequence[Role], operand: int) -> Iterator[int]:
 LOAD = 0.25
 """What a load costs beside a multiplication, as far as both go on at once."""
 
-FEWEST_SUMS = 20
+TRAFFIC = 1.0
+"""What it costs to fetch a vector from the second-level cache for one multiplication."""
+
+FEWEST_SUMS = 12
 """Sums that must go on at once so that none waits for its last addition."""
 
 
@@ -184,7 +194,8 @@ def _cost(extent: int, rows: int, vectors: int) -> float:
     """Return the time of a multiplication that counts, in a tile of that many sums."""
     sums = rows * vectors
     waiting = max(1.0, FEWEST_SUMS / sums)
-    return _waste(extent, rows) * waiting * (1 + LOAD * (rows + vectors) / sums)
+    loads = LOAD * (rows + vectors) / sums + TRAFFIC / rows
+    return _waste(extent, rows) * waiting * (1 + loads)
 
 
 def _waste(extent: int, size: int) -> float:

@@ -1,0 +1,135 @@
+"""Where a compiled program's time goes: every call of a kernel timed by itself."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import median
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from lamina.compiler import pool
+from lamina.compiler.binding import Frame
+from lamina.compiler.ir import Accumulate, Assign, Expression, For, If, Kernel, Op, Store
+from lamina.compiler.memory import address
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lamina.compiler.binding import Binding
+    from lamina.core.types import Array
+
+_ENTRY = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One call of a kernel: what for, its median time, and the work it does.
+
+    ``flops`` counts multiplications and additions that contractions do (borders included);
+    ``bytes`` is the size of what is written and read, each array once.
+    """
+
+    place: str
+    kernel: str
+    chunks: int
+    seconds: float
+    flops: int
+    bytes: int
+
+    @property
+    def gigaflops(self) -> float:
+        """10⁹ operations a second."""
+        return self.flops / self.seconds / 1e9
+
+    @property
+    def gigabytes(self) -> float:
+        """10⁹ bytes a second."""
+        return self.bytes / self.seconds / 1e9
+
+
+def profile(binding: Binding, arguments: Sequence[Array], rounds: int = 10) -> list[Line]:
+    """Run a program call by call, and return each call's median time.
+
+    The program is run whole before, so that memory holds what each call expects. Donated
+    inputs change as they do in ``rounds`` + 1 calls.
+    """
+    binding(*arguments)
+    frame, outputs = binding.fresh(arguments)
+    plan = binding.executable.plan
+    tasks = ctypes.cast(binding.executable.module.calls, ctypes.POINTER(ctypes.c_void_p))
+    kernels = [plan.kernels[n] for n in plan.which]
+    entries = range(plan.prepared, len(kernels))
+    times = {n: [0.0] * rounds for n in entries}
+    for turn in range(rounds):
+        for n in entries:
+            times[n][turn] = _timed(tasks[n] or 0, kernels[n], frame)
+    del outputs
+    return [
+        Line(
+            plan.names[n],
+            kernels[n].name,
+            kernels[n].chunks,
+            median(times[n]),
+            flops(kernels[n]),
+            sum(b.span * b.dtype.itemsize for b in kernels[n].buffers),
+        )
+        for n in entries
+    ]
+
+
+def _timed(task: int, kernel: Kernel, frame: Frame) -> float:
+    pointers = address(frame.pointers)
+    if kernel.chunks == 1:
+        one = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(task)
+        start = perf_counter()
+        one(pointers, 0)
+        return perf_counter() - start
+    share = _ENTRY(pool.submit_address())
+    start = perf_counter()
+    share(task, pointers, kernel.chunks)
+    return perf_counter() - start
+
+
+def flops(kernel: Kernel) -> int:
+    """Return how many multiplications and additions of sums a kernel does in all its chunks."""
+    return round(kernel.chunks * sum(_flops(kernel.body, 1.0, kernel.chunks)))
+
+
+def _flops(body: tuple[object, ...], times: float, chunks: int) -> Iterator[float]:
+    for statement in body:
+        if isinstance(statement, For):
+            yield from _flops(statement.body, times * _length(statement, chunks), chunks)
+        elif isinstance(statement, If):
+            yield from _flops(statement.body, times, chunks)
+        elif isinstance(statement, Assign | Store | Accumulate):
+            yield times * _products(statement.value)
+
+
+def _products(value: Expression) -> int:
+    """Return 2 for a sum of a product, 1 for any other sum."""
+    if not isinstance(value, Op) or value.name != "sum":
+        return 0
+    term = value.arguments[1]
+    return 2 if isinstance(term, Op) and term.name == "multiply" else 1
+
+
+def _length(loop: For, chunks: int) -> float:
+    """Return about how many iterations a loop has, with limits by chunks shared out evenly."""
+    if loop.lanes:
+        return min(limit.affine.constant for limit in loop.stops)
+    by_chunk = [x for x in loop.stops if any(n == "chunk" for n, _ in x.affine.terms)]
+    fixed = [x.affine.constant / x.divisor for x in loop.stops if not x.affine.terms]
+    starts = [x.affine.constant / x.divisor for x in loop.starts if not x.affine.terms]
+    blocks = [
+        (x.affine.constant / x.divisor)
+        for x in loop.stops
+        if any(n.endswith("_block") or n.startswith("block") for n, _ in x.affine.terms)
+    ]
+    length = (min(fixed) if fixed else 1.0) - (max(starts) if starts else 0.0)
+    if by_chunk:
+        length /= chunks
+    if blocks:
+        length = min(length, min(blocks))
+    return max(length, 0.0) / loop.step

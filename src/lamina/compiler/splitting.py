@@ -1,0 +1,102 @@
+"""Splitting a loop of a contraction in two, so that a block of an operand lies in one piece.
+
+Lanes along output channels read a few vectors of the weights for every channel and place of the
+window. If all channels are neighbours in memory, those few are far from the next few. Where the
+loop over channels is split into blocks and channels in a block, the weights of one block can
+lie together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from lamina.compiler.layouts import Layout
+from lamina.core.types import Shape
+from lamina.ops.affine import AffineIndex
+from lamina.ops.contraction import Contraction, Guard, Read
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A loop of a contraction, in blocks of ``size``; ``operand`` has it as its ``axis``."""
+
+    loop: int
+    size: int
+    operand: int
+    axis: int
+
+    def contraction(self, spec: Contraction) -> Contraction:
+        """Return the contraction with one more loop, and one more axis of its result."""
+        reads = tuple(self._read(read, n == self.operand) for n, read in enumerate(spec.reads))
+        guards = tuple(Guard(self._index(guard.index), guard.size) for guard in spec.guards)
+        names = spec.loop_names and self._doubled(spec.loop_names)
+        return replace(
+            spec,
+            extents=self.shape(spec.extents, self.loop),
+            out_rank=spec.out_rank + 1,
+            reads=reads,
+            guards=guards,
+            loop_names=names,
+        )
+
+    def shape(self, shape: Shape, axis: int) -> Shape:
+        """Return a shape with an axis in blocks."""
+        return (*shape[:axis], shape[axis] // self.size, self.size, *shape[axis + 1 :])
+
+    def layout(self, layout: Layout, axis: int) -> Layout:
+        """Return how the same memory looks with an axis in blocks."""
+        stride = layout.strides[axis]
+        strides = (
+            *layout.strides[:axis],
+            stride * self.size,
+            stride,
+            *layout.strides[axis + 1 :],
+        )
+        halo = layout.halo and (*layout.halo[:axis], 0, 0, *layout.halo[axis + 1 :])
+        return replace(layout, shape=self.shape(layout.shape, axis), strides=strides, halo=halo)
+
+    def result(self, layout: Layout) -> Layout:
+        """Return how a result, or an array of its shape, looks."""
+        return self.layout(layout, self.loop)
+
+    def packed(self, layout: Layout) -> Layout:
+        """Return the layout of the operand in which a block lies in one piece.
+
+        In a block the first other axis, the input channels, runs fastest, as it does in images.
+        """
+        shape = self.shape(layout.shape, self.axis)
+        order = [n for n in range(len(shape)) if n not in (self.axis, self.axis + 1)]
+        strides, step = [0] * len(shape), 1
+        for axis in (self.axis + 1, *order[:1], *reversed(order[1:]), self.axis):
+            strides[axis] = step
+            step *= shape[axis]
+        return Layout(shape, layout.dtype, tuple(strides))
+
+    def _read(self, read: Read, owns: bool) -> Read:
+        indices = [self._index(index) for index in read.indices]
+        if not owns:
+            return Read(read.shape, tuple(indices))
+        loops = len(indices[0].coefficients)
+        indices[self.axis : self.axis + 1] = [
+            AffineIndex(0, tuple(int(n == loop) for n in range(loops)))
+            for loop in (self.loop, self.loop + 1)
+        ]
+        return Read(self.shape(read.shape, self.axis), tuple(indices))
+
+    def _index(self, index: AffineIndex) -> AffineIndex:
+        factor = index.coefficients[self.loop]
+        before, after = index.coefficients[: self.loop], index.coefficients[self.loop + 1 :]
+        return replace(index, coefficients=(*before, factor * self.size, factor, *after))
+
+    def _doubled(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        name = names[self.loop]
+        return (*names[: self.loop], name, f"{name}{self.loop}", *names[self.loop + 1 :])
+
+
+BLOCKS = (2, 3, 1)
+"""How many vectors a block is, in order of preference."""
+
+
+def block(extent: int, width: int) -> int:
+    """Return the length of blocks that divides a loop; the whole if none does."""
+    return next((n * width for n in BLOCKS if extent % (n * width) == 0), extent)
