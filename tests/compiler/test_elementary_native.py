@@ -51,7 +51,7 @@ def run_native(function: Scalar, arrays: list[Array]) -> Array:
     addresses = [a.ctypes.data for a in (result, *arrays)]
     pointers = (ctypes.c_void_p * len(addresses))(*addresses)
     module = llvm.NativeModule(llvm.object_code(text))
-    module.run(ctypes.cast(pointers, ctypes.c_void_p))
+    module.run(ctypes.cast(pointers, ctypes.c_void_p), llvm.serial_submit())
     return result
 
 

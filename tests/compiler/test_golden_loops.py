@@ -14,9 +14,10 @@ import pytest
 
 import lamina
 import lamina.functions as F
+from lamina.compiler.kernels import plain_kernel
+from lamina.compiler.layouts import Layout, batch_innermost, row_major
 from lamina.compiler.listing import listing
 from lamina.compiler.machines import named
-from lamina.compiler.plan import Layout, batch_innermost, kernel, row_major
 from lamina.core.node import Node
 from lamina.core.types import Shape
 from lamina.ops.contraction import Contraction
@@ -62,7 +63,7 @@ def loops(case: Case) -> str:
     program = lamina.trace(function, *[np.zeros(shape, np.float32) for shape in shapes])
     (node,) = [n for n in program.nodes if isinstance(n.operation, kind)]
     operands = tuple(_layout(operand) for operand in node.operands)
-    return listing(kernel(node.operation, _layout(node), operands, named("avx2"))) + "\n"
+    return listing(plain_kernel(node.operation, _layout(node), operands, named("avx2"))) + "\n"
 
 
 @pytest.mark.parametrize("name", CASES)

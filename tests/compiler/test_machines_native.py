@@ -123,7 +123,7 @@ def test_objects_for_other_machines(
     triple: str, machine: str, magic: bytes, architecture: int | None
 ) -> None:
     plan = Planner(_program(), named(machine)).plan
-    text = llvm.write_module(plan.kernels, plan.which, plan.calls)
+    text = llvm.write_module(plan.kernels, plan.which, plan.calls, plan.prepared)
     code = llvm.object_code_for(text, triple, named(machine))
     assert code.startswith(magic)
     assert len(code) > 5000

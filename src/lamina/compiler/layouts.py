@@ -76,6 +76,8 @@ def innermost(type_: Type, axis: int, halo: Shape = ()) -> Layout:
 
 def reshaped(layout: Layout, shape: Shape) -> Layout | None:
     """Return how the elements lie under another shape; None if no strides say that."""
+    if 0 in shape:
+        return row_major(Type(shape, layout.dtype))
     old = [(n, s, a) for a, (n, s) in enumerate(zip(layout.shape, layout.strides, strict=True))]
     old = [(n, s, a) for n, s, a in old if n != 1]
     strides, halo = [0] * len(shape), [0] * len(shape)
