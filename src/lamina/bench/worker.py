@@ -47,7 +47,8 @@ def main(module: str, variant: str, folder: str, threads: str) -> None:
         for line in sys.stdin:
             answer(worker.obey(json.loads(line)))
     except Exception as error:
-        answer({"error": f"{type(error).__name__}: {error}"})
+        lines = str(error).strip().splitlines()
+        answer({"error": f"{type(error).__name__}: {lines[0] if lines else 'no message'}"})
         raise
 
 

@@ -37,12 +37,6 @@ class Workload:
             isinstance(layer, networks.Dense | networks.Activation) for layer in self.network
         )
 
-    @property
-    def hidden(self) -> tuple[int, ...]:
-        """The numbers of units of a perceptron's hidden layers."""
-        dense = [layer for layer in self.network if isinstance(layer, networks.Dense)]
-        return tuple(layer.outputs for layer in dense[:-1])
-
 
 _MLP = networks.mlp((784, 512, 512, 10), RELU)
 _SMALL = networks.mlp((64, 32, 10), TANH)

@@ -16,6 +16,7 @@ from lamina.bench.task import Task
 from lamina.bench.workloads import MOMENTUM, WEIGHT_DECAY
 from lamina.core.types import Array
 
+Values = dict[str, Any]
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh}
 
 
@@ -143,18 +144,21 @@ def module_step(
 def functional_step(
     model: nn.Module, inputs: Any, labels: Any, lr: float, variant: str
 ) -> Callable[[], Any]:
-    """Return a training step that is compiled as a whole, with SGD written out."""
-    parameters = list(model.parameters())
-    momenta = [torch.zeros_like(parameter) for parameter in parameters]
+    """Return a training step that is compiled as one function of weights, with SGD written out."""
+    weights = {name: value.detach().clone() for name, value in model.named_parameters()}
+    momenta = {name: torch.zeros_like(value) for name, value in weights.items()}
+    buffers = {name: value.clone() for name, value in model.named_buffers()}
 
-    @torch.compile
-    def step(x: Any, y: Any) -> Any:
-        loss = F.cross_entropy(model(x), y)
-        gradients = torch.autograd.grad(loss, parameters)
-        with torch.no_grad():
-            for weight, momentum, gradient in zip(parameters, momenta, gradients, strict=True):
-                momentum.mul_(MOMENTUM).add_(gradient + WEIGHT_DECAY * weight)
-                weight.sub_(lr * momentum)
-        return loss.detach()
+    def objective(weights: Values, buffers: Values, x: Any, y: Any) -> Any:
+        outputs = torch.func.functional_call(model, {**weights, **buffers}, (x,))
+        return F.cross_entropy(outputs, y)
 
-    return lambda: step(inputs, labels)
+    @torch.compile(fullgraph=True)
+    def step(weights: Values, momenta: Values, buffers: Values, x: Any, y: Any) -> Any:
+        gradients, loss = torch.func.grad_and_value(objective)(weights, buffers, x, y)
+        for name, weight in weights.items():
+            change = gradients[name] + WEIGHT_DECAY * weight
+            weight.sub_(lr * momenta[name].mul_(MOMENTUM).add_(change))
+        return loss
+
+    return lambda: step(weights, momenta, buffers, inputs, labels)
