@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -179,12 +180,14 @@ def _footprints(footprints: Sequence[Footprint]) -> str:
 def _notes(comparisons: Sequence[Comparison]) -> str:
     """Return who was left out, and why; the same reason once."""
     places: dict[tuple[str, str], list[str]] = {}
-    for comparison in comparisons:
-        for entry in comparison.entries:
-            if entry.problem:
-                where = f"{comparison.workload} ({comparison.threads})"
-                places.setdefault((entry.label, entry.problem), []).append(where)
+    entries = [(comparison, entry) for comparison in comparisons for entry in comparison.entries]
+    for comparison, entry in entries:
+        if entry.problem:
+            where = f"{comparison.workload} ({comparison.threads})"
+            places.setdefault((entry.label, entry.problem), []).append(where)
+    taken = Counter(entry.label for _, entry in entries)
     lines = [
-        f"- {label}: {problem}: {', '.join(where)}\n" for (label, problem), where in places.items()
+        f"- {label}: {problem}: {', '.join(where) if len(where) < taken[label] else 'everywhere'}\n"
+        for (label, problem), where in places.items()
     ]
-    return "## Left out, workload (threads)\n\n" + "".join(lines) if lines else ""
+    return "## Left out\n\nWorkload (threads).\n\n" + "".join(lines) if lines else ""

@@ -85,10 +85,7 @@ class Model:
             case networks.Activation(function):
                 return tf.tanh(x) if function == "tanh" else tf.nn.relu(x)
             case networks.MaxPool(size, stride, padding):
-                if padding:  # XLA has no pooling with padding of its own
-                    sides = [[0, 0], [padding, padding], [padding, padding], [0, 0]]
-                    x = tf.pad(x, sides, constant_values=x.dtype.min)
-                return tf.nn.max_pool2d(x, size, stride, "VALID")
+                return _greatest(x, size, stride, padding)
             case networks.MeanPool(size):
                 return tf.nn.avg_pool2d(x, size, size, "VALID")
             case networks.GlobalMean():
@@ -109,3 +106,10 @@ class Model:
         for variable, value in zip(running, seen, strict=True):
             variable.assign_sub(0.1 * (variable - value))
         return y
+
+
+def _greatest(x: Any, size: int, stride: int, padding: int) -> Any:
+    if padding:  # XLA has no pooling with padding of its own
+        sides = [[0, 0], [padding, padding], [padding, padding], [0, 0]]
+        x = tf.pad(x, sides, constant_values=x.dtype.min)
+    return tf.nn.max_pool2d(x, size, stride, "VALID")
