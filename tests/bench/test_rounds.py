@@ -66,7 +66,7 @@ def test_who_cannot_work_is_left_out() -> None:
 
 def test_a_process_that_ends_later_is_left_out_then() -> None:
     late = fake("late", "dies in its second turn")
-    found, _ = compared(LAMINA, late, plan=Plan(rounds=40, seconds=0.001, pause=0.0))
+    found, _ = compared(LAMINA, late, plan=Plan(rounds=8, seconds=0.001, pause=0.0))
     assert entry(found, "lamina").ranked
     assert "exit code 4" in entry(found, "late").problem
 

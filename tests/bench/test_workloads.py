@@ -1,12 +1,15 @@
 """The networks' descriptions are those of Lamina's models."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import lamina
 from lamina.bench import networks, task
+from lamina.bench.agreement import disagreement
 from lamina.bench.channels_last import flat
 from lamina.bench.contenders import CONTENDERS, RIVALS
 from lamina.bench.workloads import INFERENCE, TRAINING, WORKLOADS, Workload
@@ -66,16 +69,15 @@ def test_every_rival_is_there() -> None:
         assert (package / f"{file}.py").exists()
 
 
-@pytest.mark.parametrize("name", ["lenet5", "vgg_small", "resnet20", "inference mlp"])
+@pytest.mark.parametrize("name", WORKLOADS)
 def test_pytorch_agrees(name: str, tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="PyTorch is not installed")
-    from lamina.bench import own
-    from lamina.bench.agreement import disagreement
     from lamina.bench.rivals import pytorch
 
-    task.write(WORKLOADS[name], tmp_path)
-    values = []
-    for make in (own.make, pytorch.make):
-        runner = make(task.read(tmp_path, threads=1), "eager")
-        values.append([np.asarray(runner.fetch(runner.step())) for _ in range(3)])
-    assert disagreement(*values) == ""
+    task.write(replace(WORKLOADS[name], batch=2, trains=False), tmp_path)
+    given = task.read(tmp_path, threads=1)
+    model = task.new_model(given.workload).eval()
+    model.load_state_dict(given.weights)
+    runner = pytorch.make(given, "eager")
+    outputs = model(lamina.tensor(given.inputs)).numpy()
+    assert disagreement([outputs], [runner.fetch(runner.step())]) == ""
