@@ -15,6 +15,7 @@ from lamina.cli.output import emit_json, emit_table
 if TYPE_CHECKING:
     from lamina.bench.contenders import Contender
     from lamina.bench.report import Report
+    from lamina.bench.results import Comparison
     from lamina.bench.workloads import Workload
 
 DEFAULT_OUTPUT = Path("docs/benchmarks.md")
@@ -89,15 +90,21 @@ def _chosen_contenders(rivals: str | None) -> list[Contender]:
 
 
 def _print(report: Report) -> None:
-    from lamina.bench.report import cells, labels, milliseconds
-
+    """Print Lamina's times beside the best of the others; the page has all of them."""
+    columns = ["workload", "Lamina", "best rival", "", "ratio"]
     for threads in report.threads():
-        comparisons = report.on(threads)
-        columns = labels(comparisons)
-        rows = [
-            [c.workload, *cells(c, columns, lambda e: milliseconds(e.median)),
-             f"{c.ratio:.2f}" if c.ratio else "–"]
-            for c in comparisons
-        ]  # fmt: skip
-        title = f"milliseconds a step, threads: {threads}"
-        emit_table(["workload", *columns, "ratio"], rows, title)
+        rows = [_row(comparison) for comparison in report.on(threads)]
+        emit_table(columns, rows, f"milliseconds a step, threads: {threads}")
+
+
+def _row(comparison: Comparison) -> list[str]:
+    from lamina.bench.report import FAILED, milliseconds
+
+    own, best, ratio = comparison.own, comparison.best_rival, comparison.ratio
+    return [
+        comparison.workload,
+        milliseconds(own.median) if own else FAILED,
+        best.label if best else FAILED,
+        milliseconds(best.median) if best else FAILED,
+        f"{ratio:.2f}" if ratio else FAILED,
+    ]
