@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 VENV := .venv
+BENCH_VENV := .venv-bench
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 
@@ -12,12 +13,13 @@ ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check clean
+.PHONY: help demo test check bench clean
 
 help:
 	@echo "make demo    train LeNet on handwritten digits, with pictures of the result"
 	@echo "make test    run the tests"
 	@echo "make check   run the formatter, linter, type checker and layering contracts"
+	@echo "make bench   measure Lamina beside other frameworks, and write docs/benchmarks.md"
 	@echo "make clean   remove .venv, caches and build products"
 
 demo: $(VENV)/.installed-train,plot
@@ -32,9 +34,25 @@ check: $(VENV)/.installed-lint
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+# For example: make bench BENCH_OPTIONS='--quick --only mlp'
+bench: $(BENCH_VENV)/.installed-bench
+	@$(BENCH_VENV)/bin/lamina bench $(BENCH_OPTIONS)
+
 clean:
-	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(BENCH_VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -type d -name __pycache__ -prune -exec rm -rf {} +
+
+# The other frameworks are large and not all can be installed everywhere, so they have an environment
+# of their own, and each is tried for itself.
+$(BENCH_VENV)/.installed-bench: pyproject.toml
+	@$(MAKE) --no-print-directory VENV=$(BENCH_VENV) $(BENCH_VENV)/.installed-train
+	@$(BENCH_VENV)/bin/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb')) \
+	  ['project']['optional-dependencies']['bench'], sep='\n')" | while read -r package; do \
+	  echo "Installing $$package in $(BENCH_VENV) ..."; \
+	  $(BENCH_VENV)/bin/python -m pip install --quiet --quiet --disable-pip-version-check \
+	    "$$package" || echo "skipped: $$package cannot be installed here"; \
+	done
+	@touch '$@'
 
 # The stem is a comma-separated list of extras of pyproject.toml.
 $(VENV)/.installed-%: pyproject.toml | $(BIN)/pip

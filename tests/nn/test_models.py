@@ -10,7 +10,7 @@ from lamina.nn import models
 
 
 def test_every_model_runs_with_its_defaults() -> None:
-    assert {"lenet", "lenet5", "mlp"} <= set(models.names())
+    assert {"alexnet", "lenet", "lenet5", "mlp", "resnet18", "vgg_small"} <= set(models.names())
     for name in models.names():
         model = models.create(name)
         assert model(lamina.zeros(2, *models.input_shape(name))).shape[0] == 2

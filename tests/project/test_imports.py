@@ -16,11 +16,13 @@ OPTIONAL = {
     "llvmlite",
     "matplotlib",
     "onnx",
+    "onnxruntime",
     "rich",
     "safetensors",
     "scipy",
     "sklearn",
     "sympy",
+    "tensorflow",
     "torch",
 }
 LOADED_MODULES = "import json, sys, lamina; print(json.dumps(sorted(sys.modules)))"
@@ -60,7 +62,9 @@ def test_layering_contracts_hold() -> None:
     [
         ("core/planted.py", "import lamina.ops", "Layers import downwards"),
         ("core/planted.py", "import llvmlite.ir", "llvmlite only in compiler.llvm"),
-        ("core/planted.py", "def f():\n    import torch", "Test references nowhere"),
+        ("core/planted.py", "def f():\n    import pytest", "Test references nowhere"),
+        ("train/planted.py", "import torch", "Other frameworks only in bench.rivals"),
+        ("bench/planted.py", "import lamina.bench.rivals.pytorch", "Rivals are loaded by name"),
     ],
 )
 def test_a_planted_import_breaks_its_contract(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from lamina import __version__
+from lamina.cli.bench import bench
 from lamina.cli.completion import completion
 from lamina.cli.data import data
 from lamina.cli.errors import Commands
@@ -25,5 +26,5 @@ def app() -> None:
     """Train, measure and use feedforward and convolutional networks."""
 
 
-for command in (train, evaluate, predict, summary, data, completion):
+for command in (train, evaluate, predict, summary, data, bench, completion):
     app.add_command(command)

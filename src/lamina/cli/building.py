@@ -51,7 +51,7 @@ def fit_model_to_data(settings: Settings, splits: data.Splits) -> Settings:
     name = _name(settings, "model", models.names())
     inputs, targets = splits.train.inputs.shape[1:], splits.train.targets.shape[1:]
     outputs = len(splits.train.classes) or prod(targets)
-    fitting = {"sizes": [prod(inputs), 32, outputs], "classes": outputs}
+    fitting = {"sizes": [prod(inputs), 32, outputs], "classes": outputs, "num_classes": outputs}
     taken = {f"model.{key}": fitting[key] for key in models.options(name) if key in fitting}
     return {**taken, **settings}
 

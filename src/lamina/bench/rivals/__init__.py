@@ -1,0 +1,1 @@
+"""Other frameworks: each file is imported by its own worker only."""

@@ -1,0 +1,52 @@
+"""One run of the benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lamina.bench import footprint, machine
+from lamina.bench.contenders import Contender
+from lamina.bench.report import Report, milliseconds
+from lamina.bench.results import Comparison
+from lamina.bench.rounds import Plan, Say, compare
+from lamina.bench.workloads import Workload
+
+QUICK = Plan(rounds=2, seconds=0.1, pause=0.2)
+
+
+def plan(rounds: int | None = None, quick: bool = False) -> Plan:
+    """Return how long to measure.
+
+    >>> plan(rounds=3)
+    Plan(rounds=3, seconds=0.5, pause=0.3)
+    """
+    chosen = QUICK if quick else Plan()
+    return Plan(rounds or chosen.rounds, chosen.seconds, chosen.pause)
+
+
+def run(
+    workloads: Sequence[Workload],
+    contenders: Sequence[Contender],
+    threads: Sequence[int],
+    plan: Plan,
+    say: Say = lambda _: None,
+) -> Report:
+    """Measure the machine, the frameworks, and each workload on each number of threads."""
+    counts = tuple(sorted({min(count, machine.usable_cores()) for count in threads}))
+    say("measuring the machine")
+    described = machine.describe(counts)
+    say("measuring import times")
+    footprints = footprint.measure(contenders)
+    comparisons = []
+    for count in counts:
+        for workload in workloads:
+            say(f"{workload.name}, threads: {count}")
+            comparisons.append(compare(workload, contenders, count, plan, say))
+            say(f"  {_summary(comparisons[-1])}")
+    return Report(described, footprints, tuple(comparisons))
+
+
+def _summary(comparison: Comparison) -> str:
+    own, best, ratio = comparison.own, comparison.best_rival, comparison.ratio
+    parts = [f"{entry.label} {milliseconds(entry.median)} ms" for entry in (own, best) if entry]
+    return ", ".join([*parts, f"ratio {ratio:.2f}"] if ratio else parts) or "nothing measured"
