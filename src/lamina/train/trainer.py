@@ -20,13 +20,14 @@ from lamina.train import metrics as measures
 from lamina.train import storage
 from lamina.train.callbacks import Callback
 from lamina.train.compiled import CompiledStep
+from lamina.train.dynamic import DynamicStep
 from lamina.train.feeding import is_array_pair, length
 from lamina.train.history import History, Status
 from lamina.train.inference import evaluate, predict
 from lamina.train.objective import Loss, Objective, Penalty, resolve
 from lamina.train.progress import Style
 from lamina.train.run import Run
-from lamina.train.step import TrainingStep
+from lamina.train.step import Runner, TrainingStep
 
 ENGINES = ("dynamic", "compiled")
 SHUFFLE = 2**63  # no step has this number, so shuffling has a stream of its own
@@ -89,8 +90,11 @@ class Trainer:
         self.key = lamina.random.key(seed) if key is None else as_tensor(key)
         objective = Objective(resolve(loss), penalty)
         self.training_step = TrainingStep(model, objective, self.optimiser, clip_norm)
-        compiled = engine == "compiled"
-        self.run_step = CompiledStep(self.training_step) if compiled else self.training_step
+        self.run_step: Runner = (
+            CompiledStep(self.training_step, guarded=True)
+            if engine == "compiled"
+            else DynamicStep(self.training_step)
+        )
         self.epoch = 0
         self.step = 0
         self.epochs = 0
