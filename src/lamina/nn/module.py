@@ -12,7 +12,7 @@ from lamina.nn import calling
 from lamina.nn.parameter import Parameter
 from lamina.nn.registry import Registry, note_change
 from lamina.nn.state import IncompatibleKeys, load, state
-from lamina.tensors import Tensor
+from lamina.tensors import Compiled, Tensor
 
 if TYPE_CHECKING:
     from lamina.nn.summary import Summary
@@ -65,6 +65,12 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return calling.call(self, args, kwargs)
+
+    def __compiled__(self) -> Compiled:
+        """Return what `lamina.compile` makes of a module (see `lamina.nn.compiled`)."""
+        from lamina.nn.compiled import CompiledModule
+
+        return CompiledModule(self, [self])
 
     # Attributes ----------------------------------------------------------------------------
 
