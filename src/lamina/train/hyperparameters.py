@@ -1,6 +1,8 @@
 """An optimiser's hyperparameters as inputs of a compiled step.
 
-Those that change between steps are small arrays that the program reads; the rest is compiled in.
+Floats are small arrays that the program reads, so that a schedule does not need new code. Zeros
+(no momentum, say), booleans and all else is compiled in. What is an input depends on the values
+now, not on those before, so that a resumed run has the same code as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import numpy as np
 from lamina.core.node import Node
 from lamina.core.types import Array
 from lamina.optim import Optimizer
+from lamina.optim.groups import NOTES
 from lamina.tensors import Tensor
 from lamina.tensors.tree import leaves, map_tree
 
@@ -26,8 +29,6 @@ class Hyperparameters:
 
     def __init__(self, optimiser: Optimizer) -> None:
         self._optimiser = optimiser
-        self._changing = {RATE}
-        self._first: dict[Key, Any] = {}
         self._seen: list[Any] = []
         self._ids: list[int] = []
         self._tensors: list[tuple[Tensor, Node]] = []
@@ -53,11 +54,7 @@ class Hyperparameters:
         return self.arrays is arrays and self.fixed == fixed
 
     def notice(self) -> None:
-        """Look for changes: what changes between steps becomes an input."""
-        for _, key, value in self._numbers():
-            tensor = any(isinstance(v, Tensor) for v in leaves(value))
-            if tensor or self._first.setdefault(key, value) != value:
-                self._changing.add(key[1])
+        """Take over what the groups hold now."""
         self._seen = [v for group in self._optimiser.param_groups for v in group.values()]
         self._ids = list(map(id, self._seen))
         given = self._inputs()
@@ -75,33 +72,37 @@ class Hyperparameters:
             array[()] = value
 
     def _fixed(self) -> tuple[Any, ...]:
-        inputs = {key for _, key, _ in self._numbers() if key[1] in self._changing}
+        inputs = {key for _, key, _ in self._numbers()}
         rest = [
             (number, name, repr(value))
             for number, group in enumerate(self._optimiser.param_groups)
             for name, value in group.items()
-            if name != "params" and (number, name) not in inputs
+            if name not in NOTES and (number, name) not in inputs
         ]
         return (*rest, *sorted(inputs))
 
     def replace(self, tensors: list[Tensor]) -> list[tuple[dict[str, Any], str, Any]]:
         """Put tensors in the places of the inputs; return what was there, to be put back."""
         remaining = iter(tensors)
-        old = [(g, key[1], v) for g, key, v in self._numbers() if key[1] in self._changing]
+        old = [(group, name, value) for group, (_, name), value in self._numbers()]
         for group, name, value in old:
             group[name] = map_tree(lambda _: next(remaining), value)
         return old
 
     def _inputs(self) -> list[Any]:
-        return leaves([v for _, key, v in self._numbers() if key[1] in self._changing])
+        return leaves([value for _, _, value in self._numbers()])
 
     def _numbers(self) -> Iterator[tuple[dict[str, Any], Key, Any]]:
-        """Yield every hyperparameter that is a number or a tuple of them (Adam's betas)."""
+        """Yield every hyperparameter that is an input: a number or a tuple of them (betas)."""
         for number, group in enumerate(self._optimiser.param_groups):
             for name, value in group.items():
-                if name != "params" and all(map(_is_number, leaves(value))):
+                if name not in NOTES and _is_input(name, value):
                     yield group, (number, name), value
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | Tensor) and not isinstance(value, bool)
+def _is_input(name: str, value: Any) -> bool:
+    if name == RATE:
+        return isinstance(value, int | float | Tensor)
+    numbers = leaves(value)
+    zero = isinstance(value, float) and value == 0
+    return bool(numbers) and not zero and all(isinstance(v, float | Tensor) for v in numbers)

@@ -9,6 +9,7 @@ from typing import Any
 from weakref import ref
 
 import lamina.tensors as tensors
+from lamina.core.context import compiling
 from lamina.core.node import Node
 from lamina.core.program import Program
 from lamina.core.types import is_float
@@ -51,7 +52,8 @@ def traced_step(
             return [*wanted, *([_sum(result.loss, held)] if guarded else []), *held]
 
     values = [*step.handles(), *_slots(step)]
-    program = tensors.trace(flat, values, numbers.arrays, *batch)
+    with compiling():
+        program = tensors.trace(flat, values, numbers.arrays, *batch)
     return _with_what_changes(program, len(values))
 
 
