@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from lamina.core import philox
+from lamina.core.blame import user_line
 from lamina.core.context import STATE
 from lamina.core.errors import ArgumentError, ShapeError, TraceError
 from lamina.core.node import constant
@@ -161,8 +162,9 @@ class KeyStream:
         """
         if STATE.get().compiling and self.key.node.value is not None:
             raise TraceError(
-                "a compiled function would draw the same random numbers in every call: pass a "
-                "key as an argument, and use it inside `with lamina.random.use_keys(key):`"
+                f"a compiled function would draw{user_line()} the same random numbers in every "
+                "call: pass a key as an argument, and use it inside `with "
+                'lamina.random.use_keys(key):`, or run it dynamically (engine="dynamic")'
             )
         self.count += 1
         return fold_in(self.key, self.count - 1)

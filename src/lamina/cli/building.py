@@ -103,7 +103,7 @@ def make_trainer(settings: Settings, model: Module, splits: data.Splits) -> trai
             monitor=settings.get("monitor"),
             key=_key(settings, TRAINING),
             clip_norm=settings.get("clip_norm"),
-            engine=settings.get("engine", "dynamic"),
+            engine=settings.get("engine", "compiled"),
         )
 
 
@@ -116,7 +116,7 @@ def check_fit(settings: Settings, trainer: train.Trainer, splits: data.Splits) -
         f"model {settings['model.name']} cannot train on data {settings['data.name']}, "
         f"whose examples have shape {example.inputs.shape[1:]}"
     ):
-        trainer.evaluate(example)
+        trainer.evaluate(example, engine="dynamic")  # quicker for one example
 
 
 def default_metrics(loss: str) -> list[Any]:

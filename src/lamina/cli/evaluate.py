@@ -11,6 +11,7 @@ from lamina.cli.layers import flatten, parse_overrides
 from lamina.cli.options import (
     BATCH_SIZE,
     CHECKPOINT,
+    ENGINE,
     EXISTING_FOLDER,
     output_options,
     set_option,
@@ -31,6 +32,7 @@ from lamina.cli.runs import RunFolder
 )
 @CHECKPOINT
 @BATCH_SIZE
+@ENGINE
 @set_option
 @output_options
 def evaluate(
@@ -39,6 +41,7 @@ def evaluate(
     split: str,
     checkpoint: str | None,
     batch_size: int,
+    engine: str | None,
     overrides: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -49,7 +52,8 @@ def evaluate(
     if data:
         kept = {k: v for k, v in settings.items() if not k.startswith("data.")}
         settings = {**kept, **flatten({"data": data})}
-    settings = {**settings, **parse_overrides(overrides)}
+    chosen = {"engine": engine} if engine else {}
+    settings = {**settings, **chosen, **parse_overrides(overrides)}
     splits = make_data(settings)
     found = make_trainer(settings, model, splits).evaluate(getattr(splits, split), batch_size)
     if as_json:

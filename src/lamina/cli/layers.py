@@ -42,7 +42,7 @@ DEFAULTS: Settings = {
     "epochs": 10,
     "batch_size": 32,
     "seed": 0,
-    "engine": "dynamic",
+    "engine": "compiled",
     "optimiser.name": "adam",
     "checkpoint.best": True,
 }

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from lamina.train.engines import ENGINES
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -17,6 +19,9 @@ CHECKPOINT = click.option(
     "--checkpoint",
     type=click.Choice(["best", "last"]),
     help="Which weights to use.  [default: best where there is one, else last]",
+)
+ENGINE = click.option(
+    "--engine", type=click.Choice(ENGINES), help="Native code, or NumPy.  [default: the run's own]"
 )
 BATCH_SIZE = click.option(
     "--batch-size", type=click.IntRange(min=1), default=256, show_default=True

@@ -10,7 +10,14 @@ import numpy as np
 
 from lamina import functions as F
 from lamina.cli.errors import ConfigError
-from lamina.cli.options import BATCH_SIZE, CHECKPOINT, EXISTING_FOLDER, FILE, output_options
+from lamina.cli.options import (
+    BATCH_SIZE,
+    CHECKPOINT,
+    ENGINE,
+    EXISTING_FOLDER,
+    FILE,
+    output_options,
+)
 from lamina.cli.output import emit_json, emit_table
 from lamina.cli.runs import RunFolder
 from lamina.core.errors import DataError
@@ -27,6 +34,7 @@ from lamina.train import predict as outputs_of
               help="Also save the model's outputs as a .npy file.")  # fmt: skip
 @CHECKPOINT
 @BATCH_SIZE
+@ENGINE
 @output_options
 def predict(
     run: Path,
@@ -34,6 +42,7 @@ def predict(
     out: Path | None,
     checkpoint: str | None,
     batch_size: int,
+    engine: str | None,
     as_json: bool,
 ) -> None:
     """Apply the model of RUN to INPUT.
@@ -45,7 +54,8 @@ def predict(
     folder = RunFolder(run)
     about = folder.read()["data"]
     inputs = _examples(input, tuple(about["input_shape"]))
-    outputs = outputs_of(folder.model(checkpoint), inputs, batch_size)
+    engine = engine or folder.settings().get("engine", "compiled")
+    outputs = outputs_of(folder.model(checkpoint), inputs, batch_size, engine)
     if out is not None:
         _save(out, outputs)
     rows = _rows(outputs, about["classes"])

@@ -35,9 +35,9 @@ from lamina.data import Splits
 from lamina.data import names as data_names
 from lamina.nn import models
 from lamina.train import Callback, Trainer, storage
+from lamina.train.engines import ENGINES
 from lamina.train.objective import LOSSES
 from lamina.train.progress import Style
-from lamina.train.trainer import ENGINES
 
 CHANGEABLE = ("epochs", "early_stopping", "checkpoint")
 
@@ -68,7 +68,7 @@ def _default(key: str) -> str:
 @click.option("--seed", type=click.IntRange(min=0),
               help=f"Of initial weights, order and dropout.{_default('seed')}")  # fmt: skip
 @click.option("--engine", type=click.Choice(ENGINES),
-              help=f"NumPy, or native code.{_default('engine')}")  # fmt: skip
+              help=f"Native code, or NumPy.{_default('engine')}")  # fmt: skip
 @click.option("--config", type=FILE, help="TOML file with the same keys.")
 @click.option("--out", type=FOLDER, help="Folder for the run.  [default: runs/MODEL-DATA]")
 @click.option("--resume", type=EXISTING_FOLDER, help="Run to go on with, exactly.")

@@ -10,8 +10,9 @@ from lamina.core.node import constant
 from lamina.core.types import as_dtype, is_float
 from lamina.nn import calling
 from lamina.nn.parameter import Parameter
+from lamina.nn.registry import Registry, note_change
 from lamina.nn.state import IncompatibleKeys, load, state
-from lamina.tensors import Tensor
+from lamina.tensors import Compiled, Tensor
 
 if TYPE_CHECKING:
     from lamina.nn.summary import Summary
@@ -51,9 +52,9 @@ class Module:
     def __init__(self) -> None:
         fresh: dict[str, Any] = {
             "training": True,
-            "_parameters": {},
-            "_buffers": {},
-            "_modules": {},
+            "_parameters": Registry(),
+            "_buffers": Registry(),
+            "_modules": Registry(),
             "_transient": set(),
         }
         self.__dict__.update(fresh)
@@ -64,6 +65,12 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return calling.call(self, args, kwargs)
+
+    def __compiled__(self) -> Compiled:
+        """Return what `lamina.compile` makes of a module (see `lamina.nn.compiled`)."""
+        from lamina.nn.compiled import CompiledModule
+
+        return CompiledModule(self, [self])
 
     # Attributes ----------------------------------------------------------------------------
 
@@ -83,6 +90,8 @@ class Module:
         elif name in self._buffers:
             self._set_buffer(name, value)
         else:
+            if name == "training" and value != self.__dict__["training"]:
+                note_change()
             object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> Any:
@@ -110,8 +119,8 @@ class Module:
                 f"{type(self).__name__}: a name is not empty and has no dot, got {name!r}"
             )
         for other in (self.__dict__, self._parameters, self._buffers, self._modules):
-            if other is not registry:
-                other.pop(name, None)
+            if other is not registry and name in other:
+                del other[name]
         registry[name] = value
 
     def register_parameter(self, name: str, parameter: Parameter | None) -> None:

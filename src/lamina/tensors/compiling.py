@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import update_wrapper
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -14,11 +14,12 @@ from lamina.core.program import Program
 from lamina.core.types import DEFAULT_FLOAT, DType, float64
 from lamina.diff.levels import TAPE, over
 from lamina.tensors.handle import Tensor, as_tensor
-from lamina.tensors.quick import Quick, finishing, is_input, repeatable
+from lamina.tensors.quick import Finish, Quick, finishing, is_input, repeatable
 from lamina.tensors.tracing import trace
 from lamina.tensors.tree import leaves, map_tree, rebuild
 
 if TYPE_CHECKING:
+    from lamina.compiler.binding import Binding
     from lamina.compiler.executable import Executable
 
 WAYS = 4
@@ -42,7 +43,7 @@ class Compiled:
         self._function = function
         self._made: dict[Any, tuple[Executable, Any]] = {}
         self._quick: list[Quick] = []  # the last ones first
-        update_wrapper(self, function)
+        update_wrapper(self, function, updated=())
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         """Return what the function returns for these arguments."""
@@ -53,18 +54,6 @@ class Compiled:
                     return found[0]
         return self._call(arguments, keywords)
 
-    def _call(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-        given = _Arguments(arguments, keywords)
-        if given.belong_to_another():
-            return self._function(*arguments, **keywords)
-        executable, result = self._get(given)
-        binding = executable.unbound
-        finish = finishing(result, binding.returned)
-        if not keywords and repeatable(arguments):
-            # A new list, as another thread may be going through the old one.
-            self._quick = [Quick(arguments, binding, finish), *self._quick[: WAYS - 1]]
-        return finish(binding(*(tensor.value for tensor in given.inputs)))
-
     def show(self, stage: Stage, *arguments: Any, **keywords: Any) -> str:
         """Return the program for these arguments as text, at one stage of its compilation.
 
@@ -73,35 +62,73 @@ class Compiled:
         """
         if stage not in ("graph", "passes", "loops", "llvm", "asm"):
             raise ArgumentError(f"show: expected graph, passes, loops, llvm or asm, got {stage!r}")
-        executable, _ = self._get(_Arguments(arguments, keywords))
+        executable, _ = self._get(Arguments(arguments, keywords))
         return executable.show(stage)
 
-    def _get(self, given: _Arguments) -> tuple[Executable, Any]:
-        key = given.signature()
+    def _call(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        given = Arguments(arguments, keywords)
+        if given.belong_to_another():
+            return self._function(*arguments, **keywords)
+        executable, result = self._get(given)
+        binding = self._bound(executable)
+        finish = self._finishing(result, binding)
+        if not keywords and repeatable(arguments):
+            # A new list, as another thread may be going through the old one.
+            self._quick = [Quick(arguments, binding, finish), *self._quick[: WAYS - 1]]
+        return finish(binding(*(tensor.value for tensor in given.inputs)))
+
+    def _get(self, given: Arguments) -> tuple[Executable, Any]:
+        key = self._signature(given)
         if key not in self._made:
             self._made[key] = self._compile(given)
         return self._made[key]
 
-    def _compile(self, given: _Arguments) -> tuple[Executable, Any]:
+    def _compile(self, given: Arguments) -> tuple[Executable, Any]:
         from lamina.compiler.executable import Executable
 
-        results: list[Any] = []
+        program, result = traced(self._function, given)
+        return Executable(program), result
 
-        def flat(*traced: Tensor) -> list[Tensor]:
-            arguments, keywords = given.restored(traced)
-            results.append(self._function(*arguments, **keywords))
-            return [leaf for leaf in leaves(results[-1]) if isinstance(leaf, Tensor)]
+    # What a module has beside a function (see `lamina.nn.compiled`) ---------------------
 
-        flat.__name__ = getattr(self._function, "__name__", "f")
-        with compiling():
-            program: Program = trace(flat, *given.inputs)
-        return Executable(program), results[-1]
+    def _signature(self, given: Arguments) -> Any:
+        return given.signature()
+
+    def _bound(self, executable: Executable) -> Binding:
+        return executable.unbound
+
+    def _finishing(self, result: Any, binding: Binding) -> Finish:
+        return finishing(result, binding.returned)
 
 
-def compile(function: Callable[..., Any]) -> Compiled:
+def traced(function: Callable[..., Any], given: Arguments) -> tuple[Program, Any]:
+    """Return a function's program, and its result as traced."""
+    results: list[Any] = []
+
+    def flat(*tensors: Tensor) -> list[Tensor]:
+        arguments, keywords = given.restored(tensors)
+        results.append(function(*arguments, **keywords))
+        return [leaf for leaf in leaves(results[-1]) if isinstance(leaf, Tensor)]
+
+    flat.__name__ = getattr(function, "__name__", "f")
+    with compiling():
+        program = trace(flat, *given.inputs)
+    return program, results[-1]
+
+
+@runtime_checkable
+class Compilable(Protocol):
+    """What is more than a function, and knows how it is compiled."""
+
+    def __compiled__(self) -> Compiled:
+        """Return this as native code."""
+
+
+def compile(function: Callable[..., Any] | Compilable) -> Compiled:
     """Return ``function`` as native code: traced at the first call with new types, then reused.
 
-    The function must be pure: it computes its result from its arguments. A tensor that it takes
+    A `lamina.nn.Module` is compiled with its parameters and buffers as they are at each call. A
+    function must be pure: it computes its result from its arguments. A tensor that it takes
     from outside is a constant of the compiled code, with the value it had when it was traced, so
     pass what changes as an argument (`lamina.nn.functional_call` for a module's parameters).
     Derivatives taken inside compile too. Python code that asks for a tensor's value raises
@@ -114,10 +141,16 @@ def compile(function: Callable[..., Any]) -> Compiled:
     >>> lamina.compile(lamina.grad(lambda x: (x**3).sum()))(lamina.tensor([1.0, 2.0]))
     tensor([ 3., 12.])
     """
-    return Compiled(function)
+    return function.__compiled__() if isinstance(function, Compilable) else Compiled(function)
 
 
-class _Arguments:
+def belong_to_another(tensors: Iterable[Tensor]) -> bool:
+    """Return whether a trace or a derivative other than ``backward`` runs through the tensors."""
+    kept = ~(STATE.get().suppressed | TAPE | over())
+    return any(t.node.value is None or t.node.tracks & kept for t in tensors)
+
+
+class Arguments:
     """The arguments of a call: tensors, which are inputs of the program, and the rest."""
 
     def __init__(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
@@ -132,8 +165,7 @@ class _Arguments:
 
     def belong_to_another(self) -> bool:
         """Return whether a trace or a derivative other than ``backward`` runs through them."""
-        kept = ~(STATE.get().suppressed | TAPE | over())
-        return any(t.node.value is None or t.node.tracks & kept for t in self.inputs)
+        return belong_to_another(self.inputs)
 
     def restored(self, values: Sequence[Tensor]) -> Any:
         """Return arguments and keywords with other tensors."""

@@ -9,6 +9,7 @@ from weakref import ref
 
 import numpy as np
 
+from lamina.core.blame import user_line
 from lamina.core.errors import ArgumentError, DTypeError, GradientError, ShapeError, TraceError
 from lamina.core.node import CONSTANT, Node, apply, constant, variable
 from lamina.core.types import DEFAULT_FLOAT, Array, DType, Shape, Type, as_dtype, is_float
@@ -103,8 +104,9 @@ class Tensor(Methods):
         """The elements as NumPy holds them; raises `TraceError` while tracing."""
         if self.node.value is None:
             raise TraceError(
-                f"a traced tensor ({self.node.type}) has no value: Python code that depends on "
-                "it cannot be traced; use lamina.where, or run it dynamically"
+                f"a traced tensor ({self.node.type}) has no value, but Python asks for it"
+                f"{user_line()}; code that depends on values cannot be compiled: use lamina.where "
+                'to choose by value, or run it dynamically (engine="dynamic")'
             )
         return self.node.value
 

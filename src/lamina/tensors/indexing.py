@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.core.blame import user_line
 from lamina.core.errors import ArgumentError, DTypeError, ShapeError, TraceError
 from lamina.core.types import Shape, int64
 from lamina.ops.contraction import Contraction
@@ -65,7 +66,9 @@ def _plain(entry: Any) -> list[Any]:
         if not array.shape:
             raise ArgumentError("index: a single bool is not an index; use int(…), or a mask")
         if array.node.value is None:
-            raise TraceError("index: a traced mask has no static size; use lamina.where instead")
+            raise TraceError(
+                f"index: a traced mask has no static size{user_line()}; use lamina.where instead"
+            )
         return [as_tensor(places) for places in np.nonzero(array.value)]
     if array.dtype.kind not in "iu":
         raise DTypeError(f"index: expected ints, slices or integer arrays, got {array.dtype}")

@@ -1,169 +1,254 @@
-"""The training step as one native program: forward, backward and update in one call.
+"""The training step as one native call: forward, backward and update, in place.
 
-Weights, buffers, the optimiser's state and its hyperparameters that change are inputs of the
-program; its outputs are what the step returns and the new weights, buffers and state.
+Weights, buffers and the optimiser's state are bound to the program once and overwritten in every
+step; nothing is allocated but what the step returns. What Python does in a step is to see that
+nothing else has changed them, or looked at them, since the last one (`Held`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any
-from weakref import ref
 
 import numpy as np
 
-import lamina.tensors as tensors
-from lamina.core.node import Node, constant
+from lamina.core.node import constant
 from lamina.core.types import Array
-from lamina.diff.levels import TAPE
-from lamina.optim import Optimizer
+from lamina.nn import Module, registry
 from lamina.tensors import Tensor
-from lamina.tensors.tree import leaves, map_tree
+from lamina.tensors.handle import known
+from lamina.train.diagnosis import finite
+from lamina.train.held import Held
+from lamina.train.hyperparameters import Hyperparameters
 from lamina.train.step import StepResult, TrainingStep
+from lamina.train.traced import TracedStep, traced_step
+from lamina.train.undo import Log, Step
 
 if TYPE_CHECKING:
+    from lamina.compiler.binding import Binding
     from lamina.compiler.executable import Executable
 
-RATE = "lr"
-RESULTS = len(StepResult._fields)
-"""How many of the program's outputs are the step's results; weights and state follow."""
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """Native code of a step, and the places of the optimiser's state that it was made for."""
+
+    executable: Executable
+    places: list[tuple[int, list[str]]]
+    idle: frozenset[Tensor]
+    """Parameters that got no gradient, and so have no state."""
 
 
 class CompiledStep:
     """A `TrainingStep` that runs natively, compiled once for each type of batch.
 
-    Until the optimiser has its state (in the first step), it runs dynamically.
+    Args:
+        step: what to compile.
+        outputs: whether steps return the model's outputs.
+        guarded: whether steps can be checked and undone. That costs a look at the new values, and
+            now and then a copy of them.
     """
 
-    def __init__(self, step: TrainingStep) -> None:
+    def __init__(self, step: TrainingStep, outputs: bool = True, guarded: bool = False) -> None:
         self.step = step
-        self._made: dict[Any, Executable] = {}
-        self._changing = {RATE}
-        self._seen: dict[tuple[int, str], Any] = {}
+        self._outputs = outputs
+        self._guarded = guarded
+        self._numbers = Hyperparameters(step.optimiser)
+        self._made: dict[Any, _Made] = {}
+        self._bound: dict[Any, Binding] = {}
+        self._bound_numbers: list[Array] = []
+        self._held: Held | None = None
+        self._last: Binding | None = None
+        self._changes = -1
+        self._handles: list[Tensor] = []
+        self._modules: list[Module] = []
+        self._log: Log | None = None
+        self._completed: dict[Tensor, State | None] = {}
+        self._result = StepResult(Tensor(constant(np.array(0.0))), None)
+        self._sum = 0.0
 
     def __call__(self, inputs: Tensor, targets: Tensor, key: Tensor) -> StepResult:
         """Run one step: the weights, buffers and optimiser state change as dynamically."""
-        if not self._ready():
-            return self.step(inputs, targets, key)
-        self._notice_changes()
-        signature = self._signature(inputs, targets)
-        if signature not in self._made:
-            self._made[signature] = self._compile(inputs, targets, key)
-        given = [*self._values(), *self._rates(), *(t.numpy() for t in (inputs, targets, key))]
-        found = self._made[signature](*given)
-        self._put_back(found[RESULTS:])
-        loss, outputs = (Tensor(constant(value)) for value in found[:RESULTS])
-        return StepResult(loss, outputs)
+        given = (inputs.node.value, targets.node.value, key.node.value)
+        if self._last is not None and self._as_before():
+            found = self._run(self._last, given)
+            if found is not None:
+                return found
+        return self._step(inputs, targets, key)
 
-    # State -----------------------------------------------------------------------------
+    def _as_before(self) -> bool:
+        """Return whether the last program is bound to everything as it is now."""
+        return (
+            self._held is not None
+            and self._changes == registry.changes()
+            and self._held.untouched()
+            and (self._numbers.unchanged() or self._numbers.follow())
+        )
 
-    @property
-    def _optimiser(self) -> Optimizer:
-        return self.step.optimiser
+    def _run(self, binding: Binding, given: Any, quick: bool = True) -> StepResult | None:
+        """Run native code; None if the arrays are not as it can take them, and it must be quick."""
+        if self._guarded:
+            self._copy_now_and_then()
+        found = binding.quick(given) if quick else binding(*given)
+        if found is None:
+            return None
+        for handle in self._handles:
+            if handle._grad is not None:
+                handle._grad = None
+        types = binding.returned
+        outputs = known(found[1], types[1]) if self._outputs else None
+        result = StepResult(known(found[0], types[0]), outputs)
+        if self._guarded:
+            self._note(binding, given, found, result)
+        return result
 
-    def _ready(self) -> bool:
-        """Return whether every parameter that is learned has state (so that its shape is known)."""
-        learned = [p for p in self.step.model.parameters() if p.requires_grad]
-        return all(p in self._optimiser.state for p in learned)
+    # Binding ---------------------------------------------------------------------------
 
-    def _handles(self) -> list[Tensor]:
-        return [*self.step.model.parameters(), *self.step.model.buffers()]
+    def _step(self, *batch: Tensor) -> StepResult:
+        """Run a step after looking at everything."""
+        if any(tensor.node.value is None for tensor in batch):
+            return self.step(*batch)  # it is being traced, and becomes part of that
+        self._look_around()
+        self._last = self._binding(batch)
+        result = self._run(self._last, [tensor.value for tensor in batch], quick=False)
+        assert result is not None
+        return result
 
-    def _slots(self) -> Iterator[tuple[dict[str, Any], str]]:
-        """Yield every place of the optimiser's state that holds a tensor."""
-        for slots in self._optimiser.state.values():
-            for name, value in slots.items():
-                if isinstance(value, Tensor):
-                    yield slots, name
+    def _look_around(self) -> None:
+        self._changes = registry.changes()
+        self._modules = list(self.step.model.modules())
+        self._handles = self.step.handles()
+        self._numbers.notice()
 
-    def _values(self) -> list[Array]:
-        held = [handle.numpy() for handle in self._handles()]
-        return held + [slots[name].numpy() for slots, name in self._slots()]
+    def _binding(self, batch: tuple[Tensor, ...]) -> Binding:
+        """Return native code for such a batch, bound to weights and state as they are now."""
+        signature = self._signature(batch)
+        made = self._made.get(signature)
+        self._complete_state(made.idle if made else frozenset())
+        if made is None or made.places != self._places():
+            made = self._made[signature] = self._compile(batch)
+        held = self._hold()
+        if signature not in self._bound:
+            self._bound[signature] = self._bind(made.executable, held)
+            held.watch()  # what was bound refers to the arrays too
+        return self._bound[signature]
 
-    def _put_back(self, values: list[Array]) -> None:
-        """Give every handle and every place of the state its new value."""
-        new = iter(values)
-        for handle in self._handles():
-            handle.assign(Tensor(constant(next(new))))
-            handle.grad = None
-        for slots, name in self._slots():
-            slots[name] = Tensor(constant(next(new)))
+    def _hold(self) -> Held:
+        """Give weights and state memory of their own, if they have not got it."""
+        held = self._held
+        if held is None or not held.fits(self._handles):
+            held, new = Held(self._handles, self.step.optimiser), True
+        else:
+            new = held.renew()
+        if new or self._bound_numbers is not self._numbers.arrays:
+            self._bound.clear()
+            self._log = None
+            held.watch()
+        self._held, self._bound_numbers = held, self._numbers.arrays
+        return held
 
-    # Hyperparameters -------------------------------------------------------------------
+    def _bind(self, executable: Executable, held: Held) -> Binding:
+        return executable.bind(dict(enumerate([*held.arrays, *self._numbers.arrays])))
 
-    def _numbers(self) -> Iterator[tuple[dict[str, Any], tuple[int, str], Any]]:
-        """Yield every hyperparameter that is a number or a tuple of them (Adam's betas)."""
-        for number, group in enumerate(self._optimiser.param_groups):
-            for name, value in group.items():
-                if name != "params" and all(isinstance(v, float) for v in leaves(value)):
-                    yield group, (number, name), value
+    def _signature(self, batch: tuple[Tensor, ...]) -> Any:
+        held = tuple((id(h), h.requires_grad, h.node.type) for h in self._handles)
+        types = tuple(tensor.node.type for tensor in batch)
+        modes = tuple(module.training for module in self._modules)
+        return types, tuple(self._modules), modes, held, self._numbers.fixed
 
-    def _notice_changes(self) -> None:
-        """What changes between steps becomes an input of the program; the rest is compiled in."""
-        for _, key, value in self._numbers():
-            if self._seen.setdefault(key, value) != value:
-                self._changing.add(key[1])
-
-    def _rates(self) -> list[Array]:
-        """Return the hyperparameters that are inputs, in float64."""
-        given = [v for _, key, v in self._numbers() if key[1] in self._changing]
-        return [np.asarray(number) for number in leaves(given)]
-
-    def _signature(self, inputs: Tensor, targets: Tensor) -> Any:
-        fixed = [
-            (number, name, repr(value))
-            for number, group in enumerate(self._optimiser.param_groups)
-            for name, value in group.items()
-            if name != "params" and name not in self._changing
-        ]
-        modes = tuple(m.training for m in self.step.model.modules())
-        held = tuple((id(h), h.requires_grad, h.shape, str(h.dtype)) for h in self._handles())
-        batch = tuple((t.shape, str(t.dtype)) for t in (inputs, targets))
-        return batch, modes, held, tuple(fixed), tuple(sorted(self._changing))
+    def _places(self) -> list[tuple[int, list[str]]]:
+        return [(id(owner), list(entries)) for owner, entries in self.step.optimiser.state.items()]
 
     # Compiling -------------------------------------------------------------------------
 
-    def _compile(self, inputs: Tensor, targets: Tensor, key: Tensor) -> Executable:
+    def _complete_state(self, idle: frozenset[Tensor]) -> None:
+        """Give the optimiser the state that its first step would start from."""
+        optimiser, own = self.step.optimiser, set(self._handles)
+        self._completed = {}
+        for group in optimiser.param_groups:
+            rule = optimiser.group_rule(group)
+            learned = [p for p in group["params"] if p.requires_grad and p in own - idle]
+            for parameter in learned:
+                old = optimiser.state.get(parameter)
+                new = rule.completed(parameter, old or {})
+                if old is None or new.keys() != old.keys():
+                    optimiser.state[parameter], self._completed[parameter] = new, old
+
+    def _compile(self, batch: tuple[Tensor, ...]) -> _Made:
         from lamina.compiler.executable import Executable
 
-        def traced(values: list[Tensor], rates: list[Tensor], *batch: Tensor) -> list[Tensor]:
-            with self._borrowed(values, rates):
-                result = self.step(*batch)
-                held = [Tensor(handle.node) for handle in self._handles()]
-                return [*result, *held, *(slots[name] for slots, name in self._slots())]
+        traced = self._trace(batch)
+        new = {self._handles[n] for n in traced.donated.values() if n < len(self._handles)}
+        idle = frozenset(self._completed.keys() - new)
+        if idle:
+            self._uncomplete(idle)
+            traced = self._trace(batch)
+        return _Made(Executable(traced.program, traced.donated), self._places(), idle)
 
-        program = tensors.trace(traced, self._values(), self._rates(), inputs, targets, key)
-        return Executable(program)
+    def _trace(self, batch: tuple[Tensor, ...]) -> TracedStep:
+        return traced_step(self.step, self._numbers, batch, self._outputs, self._guarded)
 
-    @contextmanager
-    def _borrowed(self, values: list[Tensor], rates: list[Tensor]) -> Iterator[None]:
-        """Put traced tensors in the place of weights, state and rates for the block's duration."""
-        handles, optimiser = self._handles(), self._optimiser
-        nodes = [(handle, handle.node) for handle in handles]
-        state = {p: dict(slots) for p, slots in optimiser.state.items()}
-        numbers = [(g, k[1], v) for g, k, v in self._numbers() if k[1] in self._changing]
-        try:
-            given = iter(values)
-            for handle in handles:
-                handle.node = _traced_leaf(next(given), handle)
-            for slots, name in self._slots():
-                slots[name] = next(given)
-            remaining = iter(rates)
-            for group, name, value in numbers:
-                group[name] = map_tree(lambda _: next(remaining), value)
-            yield
-        finally:
-            for handle, node in nodes:
-                handle.node = node
-                handle.grad = None
-            optimiser.state = state
-            for group, name, value in numbers:
-                group[name] = value
+    def _uncomplete(self, parameters: Iterable[Tensor]) -> None:
+        """Take away what the state was completed by."""
+        for parameter in parameters:
+            old = self._completed.pop(parameter)
+            if old is None:
+                del self.step.optimiser.state[parameter]
+            else:
+                self.step.optimiser.state[parameter] = old
 
+    # Checking and undoing --------------------------------------------------------------
 
-def _traced_leaf(given: Tensor, handle: Tensor) -> Node:
-    if handle.requires_grad:
-        given.node.tracks = TAPE
-        given.node.handle = ref(handle)
-    return given.node
+    def finite(self) -> bool:
+        """Return whether the last step's loss, updated weights and buffers are finite."""
+        if isfinite(self._sum):
+            return True
+        tensors = [self._result.loss, *self._handles]
+        return all(finite(tensor.value) for tensor in tensors)
+
+    def undo(self) -> bool:
+        """Put weights, buffers and the optimiser's state back to before the last step.
+
+        Return False if that is impossible, because the data of steps before were changed in place;
+        weights and state are then those of the last copy.
+        """
+        assert self._guarded and self._log is not None and self._held is not None
+        self._held.renew()
+        self._bound.clear()
+        self._last = None
+        log, self._log = self._log, None
+        log.put_back()
+        same = self._replay(log.steps[:-1], self._held)
+        if not same:
+            log.put_back()
+        if len(log.steps) == 1:
+            self._uncomplete(list(self._completed))
+        return same
+
+    def _replay(self, steps: list[Step], held: Held) -> bool:
+        """Run steps again; return whether each gave the loss that it gave before."""
+        present, same = self._numbers.values, True
+        for step in steps:
+            self._numbers.put(step.hyperparameters)
+            found = self._bind(step.executable, held)(*step.given)
+            same = same and found[0].tobytes() == step.loss
+        self._numbers.put(present)
+        return same
+
+    def _copy_now_and_then(self) -> None:
+        assert self._held is not None
+        if self._log is None:
+            self._log = Log(self._held.arrays)
+        elif self._log.full():
+            self._log.renew()
+            self._completed = {}
+
+    def _note(self, binding: Binding, given: Any, found: list[Array], result: StepResult) -> None:
+        assert self._log is not None
+        self._result, self._sum = result, float(found[-1])
+        step = Step(binding.executable, self._numbers.values, tuple(given), found[0].tobytes())
+        self._log.add(step)

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from lamina.core.errors import NonFiniteError
-from lamina.core.node import Node
 from lamina.core.types import Array
 from lamina.data import Batches, as_batches
 from lamina.optim.lr_scheduler import ReduceLROnPlateau
 from lamina.random import fold_in
 from lamina.tensors import Tensor
 from lamina.train.callbacks import Callback, monitored
-from lamina.train.diagnosis import diagnose, finite
+from lamina.train.diagnosis import diagnose
 from lamina.train.feeding import feed, float_dtype
 from lamina.train.interrupts import Interrupts, deferred_interrupts
 from lamina.train.progress import Style, progress_callback
@@ -87,16 +86,13 @@ class Run:
         x = feed("inputs", inputs, self.dtype, number)
         y = feed("targets", targets, self.dtype, number)
         key = fold_in(trainer.key, trainer.step)
-        before, state = self._nodes(), dict(trainer.optimiser.state)
         result = trainer.run_step(x, y, key)
+        if not trainer.run_step.finite():
+            raise self._diagnosed(x, y, key, number)
         loss = result.loss.item()
-        if not (finite(result.loss.numpy()) and self._all_finite()):
-            self._restore(before, state)
-            error = self._diagnose(x, y, key, number)
-            self._restore(before, state)  # buffers change in the forward pass
-            raise error
         trainer.step += 1
         trainer.history.step_losses.append(loss)
+        assert result.outputs is not None
         trainer.totals.add(loss, result.outputs.numpy(), targets)
         if trainer.schedule is not None and trainer.schedule_every == "step":
             self._advance_schedule()
@@ -117,26 +113,22 @@ class Run:
         else:
             schedule.step()
 
-    def _diagnose(self, x: Tensor, y: Tensor, key: Tensor, batch: int) -> NonFiniteError:
+    def _diagnosed(self, x: Tensor, y: Tensor, key: Tensor, batch: int) -> NonFiniteError:
+        """The error for a step, after it was undone."""
         trainer = self.trainer
+        undone = trainer.run_step.undo()
+        handles = trainer.training_step.handles()
+        nodes = [handle.node for handle in handles]
         where = f"step {trainer.step}, epoch {trainer.epoch}, batch {batch} (from 0)"
-        return diagnose(trainer.training_step, x, y, key, where)
-
-    def _handles(self) -> list[Tensor]:
-        return [*self.trainer.model.parameters(), *self.trainer.model.buffers()]
-
-    def _nodes(self) -> list[Node]:
-        return [tensor.node for tensor in self._handles()]
-
-    def _restore(self, nodes: list[Node], state: dict[Tensor, Any]) -> None:
-        self.trainer.optimiser.state = state
-        for tensor, node in zip(self._handles(), nodes, strict=True):
-            tensor.node = node
-
-    def _all_finite(self) -> bool:
-        """Whether gradients, updated weights and buffers are finite."""
-        gradients = [p.grad for p in self.trainer.model.parameters() if p.grad is not None]
-        return all(finite(tensor.numpy()) for tensor in (*self._handles(), *gradients))
+        error = diagnose(trainer.training_step, x, y, key, where)
+        for handle, node in zip(handles, nodes, strict=True):
+            handle.node = node  # buffers change in the forward pass
+        if not undone:
+            error.add_note(
+                "The weights are those of some steps before: batches were changed in place after "
+                "they had been used."
+            )
+        return error
 
     def _tell(self, event: str) -> None:
         for callback in self.callbacks:

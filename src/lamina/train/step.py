@@ -7,7 +7,7 @@ and optimiser state to new ones, so it can be traced as a whole.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from lamina.nn import Module
 from lamina.optim import Optimizer, clip_grad_norm_
@@ -17,10 +17,30 @@ from lamina.train.objective import Objective
 
 
 class StepResult(NamedTuple):
-    """What a step tells about its batch, with the weights before the update."""
+    """What a step tells about its batch, with the weights before the update.
+
+    There are no outputs if a compiled step was not asked for them.
+    """
 
     loss: Tensor
-    outputs: Tensor
+    outputs: Tensor | None
+
+
+class Runner(Protocol):
+    """A way to run steps, one of the engines."""
+
+    def __call__(self, inputs: Tensor, targets: Tensor, key: Tensor) -> StepResult:
+        """Run one step."""
+
+    def finite(self) -> bool:
+        """Whether the last step's loss, updated weights and buffers are finite."""
+
+    def undo(self) -> bool:
+        """Put weights, buffers and the optimiser's state back to before the last step.
+
+        False if that is impossible, because the data were changed in place; they are then those of
+        some step before.
+        """
 
 
 @dataclass(frozen=True)
@@ -43,6 +63,14 @@ class TrainingStep:
             clip_grad_norm_(self.model.parameters(), self.clip_norm)
         self.optimiser.step()
         return result
+
+    def handles(self) -> list[Tensor]:
+        """Parameters and buffers of the model and the loss, and whatever else is optimised."""
+        loss = self.objective.loss
+        parts = [self.model, *([loss] if isinstance(loss, Module) else [])]
+        found = [t for m in parts for t in (*m.parameters(), *m.buffers())]
+        found += [p for group in self.optimiser.param_groups for p in group["params"]]
+        return list({id(tensor): tensor for tensor in found}.values())
 
     def forward(self, inputs: Tensor, targets: Tensor, key: Tensor) -> StepResult:
         """Loss and outputs of the batch, with their graph."""

@@ -19,16 +19,15 @@ from lamina.tensors import as_tensor
 from lamina.train import metrics as measures
 from lamina.train import storage
 from lamina.train.callbacks import Callback
-from lamina.train.compiled import CompiledStep
+from lamina.train.engines import check_engine, runner
 from lamina.train.feeding import is_array_pair, length
 from lamina.train.history import History, Status
-from lamina.train.inference import evaluate, predict
+from lamina.train.inference import Inference
 from lamina.train.objective import Loss, Objective, Penalty, resolve
 from lamina.train.progress import Style
 from lamina.train.run import Run
-from lamina.train.step import TrainingStep
+from lamina.train.step import Runner, TrainingStep
 
-ENGINES = ("dynamic", "compiled")
 SHUFFLE = 2**63  # no step has this number, so shuffling has a stream of its own
 
 
@@ -44,8 +43,10 @@ class Trainer:
       repeat, and resume, exactly.
     - `clip_norm`: the greatest Euclidean norm of all gradients together.
     - `penalty`: a function of the model to add to the loss.
-    - `engine`: ``"dynamic"`` evaluates every operation by NumPy; ``"compiled"`` makes one native
-      program of a step (the numbers agree to rounding; a run repeats, and resumes, exactly).
+    - `engine`: ``"compiled"`` makes one native program of a step; ``"dynamic"`` evaluates every
+      operation by NumPy, so that Python code may depend on values (elsewhere that raises a
+      `TraceError` with the line). The numbers agree to rounding; a run of either repeats, and
+      resumes, exactly.
 
     >>> import lamina
     >>> from lamina import nn, optim
@@ -73,9 +74,9 @@ class Trainer:
         key: Any = None,
         clip_norm: float | None = None,
         penalty: Penalty | None = None,
-        engine: str = "dynamic",
+        engine: str = "compiled",
     ) -> None:
-        _check_choice("engine", engine, ENGINES)
+        check_engine("Trainer", engine)
         _check_choice("schedule_every", schedule_every, ("epoch", "step"))
         if clip_norm is not None and not clip_norm > 0:
             raise ArgumentError(f"Trainer: clip_norm must be above 0, got {clip_norm}")
@@ -89,8 +90,8 @@ class Trainer:
         self.key = lamina.random.key(seed) if key is None else as_tensor(key)
         objective = Objective(resolve(loss), penalty)
         self.training_step = TrainingStep(model, objective, self.optimiser, clip_norm)
-        compiled = engine == "compiled"
-        self.run_step = CompiledStep(self.training_step) if compiled else self.training_step
+        self.run_step: Runner = runner(self.training_step, engine)
+        self._inference = Inference(model, objective, engine)
         self.epoch = 0
         self.step = 0
         self.epochs = 0
@@ -162,14 +163,16 @@ class Trainer:
 
     # Using ---------------------------------------------------------------------------------
 
-    def evaluate(self, data: Any, batch_size: int = 256) -> dict[str, Any]:
+    def evaluate(
+        self, data: Any, batch_size: int = 256, *, engine: str | None = None
+    ) -> dict[str, Any]:
         """Loss and metrics over `data`, with the model in evaluation mode."""
-        objective = self.training_step.objective
-        return evaluate(self.model, objective, self.metrics, as_batches(data, batch_size))
+        inference = self._inference if engine is None else self._inference.by(engine)
+        return inference.evaluate(self.metrics, as_batches(data, batch_size))
 
     def predict(self, data: Any, batch_size: int = 256) -> Array:
         """The model's outputs ``[N, ...]`` for an array of inputs or for the inputs of `data`."""
-        return predict(self.model, data, batch_size)
+        return self._inference.predict(data, batch_size)
 
     # State ---------------------------------------------------------------------------------
 
