@@ -14,6 +14,7 @@ import lamina.functions as F
 from lamina.compiler.passes.compose_views import absorb_views, compose_reads
 from lamina.compiler.passes.drop_unit_axes import drop_unit_axes
 from lamina.compiler.passes.eliminate_common import eliminate_common
+from lamina.compiler.passes.factor_sums import factor_sums
 from lamina.compiler.passes.fold_constants import fold_constants
 from lamina.compiler.passes.fuse_pointwise import LONGEST, MOST_OPERANDS, fuse_pointwise
 from lamina.compiler.passes.numbers import as_const, compact
@@ -159,6 +160,27 @@ CASES: dict[str, tuple[Pass, Function, dict[str, tuple[int, ...]], str]] = {
         v4 = y - x
         v5 = x - y
         return v3, v3, v4, v5
+        """,
+    ),
+    "sums": (
+        factor_sums,
+        lambda x, c: ((x * c).sum(0), (x - c).sum(0), (-x).sum(0), (x / c).sum(0), (x * x).sum(0)),
+        {"x": (4, 2), "c": (2,)},
+        """
+        v1[j] = Σ_{i} x[i,j]
+        v2[i0] = c[i0]
+        v3 = v1 · v2
+        v4[j] = Σ_{i} x[i,j]
+        v5[i0] = c[i0]
+        v6 = v4 - (4 · v5)
+        v7[j] = Σ_{i} x[i,j]
+        v8 = v7 · (-1)
+        v9[j] = Σ_{i} x[i,j]
+        v10[i0] = c[i0]
+        v11 = v9 · (1 / v10)
+        v12 = x · x
+        v13[j] = Σ_{i} v12[i,j]
+        return v3, v6, v8, v11, v13
         """,
     ),
     "one consumer": (

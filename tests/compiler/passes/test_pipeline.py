@@ -1,4 +1,7 @@
-"""All passes together: golden texts of training steps, exactness, and wrong passes caught."""
+"""All passes together: golden texts of training steps, exactness, and wrong passes caught.
+
+``python -m tests.compiler.passes.test_pipeline`` writes the texts anew: read what changed.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +38,11 @@ STEPS = {"mlp": networks.mlp_step, "convolution": networks.convolution_step}
 @pytest.mark.parametrize("name", STEPS)
 def test_golden_training_step(name: str) -> None:
     assert str(optimise(STEPS[name]())) + "\n" == (GOLDEN / f"{name}.txt").read_text("utf-8")
+
+
+def write_golden_texts() -> None:
+    for name, step in STEPS.items():
+        (GOLDEN / f"{name}.txt").write_text(f"{optimise(step())}\n", "utf-8")
 
 
 @pytest.mark.parametrize("name", STEPS)
@@ -240,3 +248,7 @@ def test_long_chains_need_no_recursion() -> None:
 
     result = optimise(lamina.trace(chain, lamina.ones(2, 3)))
     assert result.outputs[0].shape == (2, 3)
+
+
+if __name__ == "__main__":
+    write_golden_texts()
