@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import product
 
 from lamina.bench import footprint, machine
 from lamina.bench.contenders import Contender
@@ -30,20 +32,24 @@ def run(
     threads: Sequence[int],
     plan: Plan,
     say: Say = lambda _: None,
+    keep: Callable[[Report], None] = lambda _: None,
 ) -> Report:
-    """Measure the machine, the frameworks, and each workload on each number of threads."""
+    """Measure the machine, the frameworks, and each workload on each number of threads.
+
+    ``keep`` is called with what has been found after every comparison: a run is long.
+    """
     counts = tuple(sorted({min(count, machine.usable_cores()) for count in threads}))
     say("measuring the machine")
     described = machine.describe(counts)
     say("measuring import times")
-    footprints = footprint.measure(contenders)
-    comparisons = []
-    for count in counts:
-        for workload in workloads:
-            say(f"{workload.name}, threads: {count}")
-            comparisons.append(compare(workload, contenders, count, plan, say))
-            say(f"  {_summary(comparisons[-1])}")
-    return Report(described, footprints, tuple(comparisons))
+    report = Report(described, footprint.measure(contenders), ())
+    for count, workload in product(counts, workloads):
+        say(f"{workload.name}, threads: {count}")
+        found = compare(workload, contenders, count, plan, say)
+        say(f"  {_summary(found)}")
+        report = replace(report, comparisons=(*report.comparisons, found))
+        keep(report)
+    return report
 
 
 def _summary(comparison: Comparison) -> str:

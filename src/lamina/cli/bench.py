@@ -50,9 +50,12 @@ def bench(
     from lamina.bench.run import plan, run
 
     chosen = _chosen_workloads(only), _chosen_contenders(rivals)
-    report = run(*chosen, threads or (1, 2), plan(rounds, quick), _say)
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(markdown(report), encoding="utf-8")
+
+    def keep(report: Report) -> None:
+        output.write_text(markdown(report), encoding="utf-8")
+
+    report = run(*chosen, threads or (1, 2), plan(rounds, quick), _say, keep)
     _say(f"written to {output}")
     if as_json:
         from dataclasses import asdict
