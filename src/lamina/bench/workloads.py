@@ -52,7 +52,7 @@ TRAINING = (
     Workload("lenet5", "lenet", networks.lenet(), 64, (1, 32, 32), options=_LENET),
     Workload("vgg_small", "vgg_small", networks.vgg_small(), 64, (3, 32, 32)),
     Workload("resnet20", "resnet20", networks.cifar_resnet(), 64, (3, 32, 32)),
-    Workload("resnet18", "resnet18", networks.resnet18(), 16, (3, 64, 64), 1000, lr=0.001),
+    Workload("resnet18", "resnet18", networks.resnet18(), 16, (3, 64, 64), 1000, lr=0.0003),
 )
 INFERENCE = (
     Workload(
