@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lamina.core.node import Node
+    from lamina.core.types import Array
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -39,13 +40,26 @@ class Recorder:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """Something that a function requires of a value that is not known yet: ``require`` raises."""
+
+    node: Node
+    require: Callable[[Array], None]
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """What `lamina.core.node.apply` needs to know beside its operands."""
 
     suppressed: int = 0
     frame: Frame | None = None
     recorder: Recorder | None = None
-    compiling: bool = False
+    checks: list[Check] | None = None
+
+    @property
+    def compiling(self) -> bool:
+        """Whether what is made now is code to be run again and again with other values."""
+        return self.checks is not None
 
 
 STATE: ContextVar[State] = ContextVar("lamina_state", default=State())
@@ -94,7 +108,20 @@ def record() -> Iterator[Recorder]:
 
 
 @contextmanager
-def compiling() -> Iterator[None]:
-    """Mark what is made inside the block as code to be run again and again with other values."""
-    with _use(replace(STATE.get(), compiling=True)):
-        yield
+def compiling() -> Iterator[list[Check]]:
+    """Mark what is made inside the block as code to be run again and again with other values.
+
+    Yields what functions require of values, which the code does not look at.
+    """
+    checks: list[Check] = []
+    with _use(replace(STATE.get(), checks=checks)):
+        yield checks
+
+
+def require_of(node: Node, require: Callable[[Array], None]) -> None:
+    """Check a node's value: now if it is known, else later, if the code is run by who checks."""
+    checks = STATE.get().checks
+    if node.value is not None:
+        require(node.value)
+    elif checks is not None:
+        checks.append(Check(node, require))

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 
 import numpy as np
 
-from lamina.core.context import suppress
+from lamina.core.context import require_of, suppress
 from lamina.core.errors import ArgumentError, DTypeError, ShapeError
 from lamina.core.types import Array, Shape, is_float
 from lamina.tensors import Tensor
@@ -69,8 +69,8 @@ def require_labels(
             f"{function}: {name} must hold integer class indices, got {labels.node.type}; "
             f"convert them with .long()"
         )
-    value = labels.node.value
-    if value is not None:
+
+    def check(value: Array) -> None:
         bad = (value < 0) | (value >= classes)
         wanted = f"integers from 0 to {classes - 1}"
         if ignored is not None:
@@ -78,20 +78,26 @@ def require_labels(
             wanted += f" (or ignore_index, {ignored})"
         _raise_at(function, name, value, bad, wanted)
 
+    require_of(labels.node, check)
+
 
 def require_between(function: str, name: str, tensor: Tensor, low: float, high: float) -> None:
     """Raise, where the values are known, unless all are in [low, high] (NaN passes)."""
-    value = tensor.node.value
-    if value is not None:
+
+    def check(value: Array) -> None:
         limits = f"values from {low:g} to {high:g}" if high < np.inf else f"values ≥ {low:g}"
         _raise_at(function, name, value, (value < low) | (value > high), limits)
+
+    require_of(tensor.node, check)
 
 
 def require_signs(function: str, name: str, tensor: Tensor) -> None:
     """Raise, where the values are known, unless all are -1 or 1."""
-    value = tensor.node.value
-    if value is not None:
+
+    def check(value: Array) -> None:
         _raise_at(function, name, value, np.abs(value) != 1, "labels -1 or 1")
+
+    require_of(tensor.node, check)
 
 
 def _raise_at(function: str, name: str, value: Array, bad: Array, wanted: str) -> None:

@@ -7,7 +7,7 @@ nothing else has changed them, or looked at them, since the last one (`Held`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lamina.core.node import constant
-from lamina.core.types import Array
+from lamina.core.types import Array, Type
 from lamina.nn import Module, registry
 from lamina.tensors import Tensor
 from lamina.tensors.handle import known
@@ -23,7 +23,7 @@ from lamina.train.diagnosis import finite
 from lamina.train.held import Held
 from lamina.train.hyperparameters import Hyperparameters
 from lamina.train.step import StepResult, TrainingStep
-from lamina.train.traced import TracedStep, traced_step
+from lamina.train.traced import BatchChecks, TracedStep, traced_step
 from lamina.train.undo import Log, Step
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class _Made:
     places: list[tuple[int, list[str]]]
     idle: frozenset[Tensor]
     """Parameters that got no gradient, and so have no state."""
+    checks: BatchChecks
 
 
 class CompiledStep:
@@ -63,6 +64,7 @@ class CompiledStep:
         self._bound_numbers: list[Array] = []
         self._held: Held | None = None
         self._last: Binding | None = None
+        self._checks: BatchChecks | None = None
         self._changes = -1
         self._handles: list[Tensor] = []
         self._modules: list[Module] = []
@@ -74,7 +76,8 @@ class CompiledStep:
     def __call__(self, inputs: Tensor, targets: Tensor, key: Tensor) -> StepResult:
         """Run one step: the weights, buffers and optimiser state change as dynamically."""
         given = (inputs.node.value, targets.node.value, key.node.value)
-        if self._last is not None and self._as_before():
+        traced = given[0] is None or given[1] is None or given[2] is None
+        if self._last is not None and not traced and self._as_before():
             found = self._run(self._last, given)
             if found is not None:
                 return found
@@ -93,6 +96,7 @@ class CompiledStep:
         """Run native code; None if the arrays are not as it can take them, and it must be quick."""
         if self._guarded:
             self._copy_now_and_then()
+            self._check(binding, given)
         found = binding.quick(given) if quick else binding(*given)
         if found is None:
             return None
@@ -113,7 +117,7 @@ class CompiledStep:
         if any(tensor.node.value is None for tensor in batch):
             return self.step(*batch)  # it is being traced, and becomes part of that
         self._look_around()
-        self._last = self._binding(batch)
+        self._last, self._checks = self._binding(batch)
         result = self._run(self._last, [tensor.value for tensor in batch], quick=False)
         assert result is not None
         return result
@@ -124,7 +128,7 @@ class CompiledStep:
         self._handles = self.step.handles()
         self._numbers.notice()
 
-    def _binding(self, batch: tuple[Tensor, ...]) -> Binding:
+    def _binding(self, batch: tuple[Tensor, ...]) -> tuple[Binding, BatchChecks]:
         """Return native code for such a batch, bound to weights and state as they are now."""
         signature = self._signature(batch)
         made = self._made.get(signature)
@@ -135,7 +139,7 @@ class CompiledStep:
         if signature not in self._bound:
             self._bound[signature] = self._bind(made.executable, held)
             held.watch()  # what was bound refers to the arrays too
-        return self._bound[signature]
+        return self._bound[signature], made.checks
 
     def _hold(self) -> Held:
         """Give weights and state memory of their own, if they have not got it."""
@@ -187,7 +191,9 @@ class CompiledStep:
         if idle:
             self._uncomplete(idle)
             traced = self._trace(batch)
-        return _Made(Executable(traced.program, traced.donated), self._places(), idle)
+        return _Made(
+            Executable(traced.program, traced.donated), self._places(), idle, traced.checks
+        )
 
     def _trace(self, batch: tuple[Tensor, ...]) -> TracedStep:
         return traced_step(self.step, self._numbers, batch, self._outputs, self._guarded)
@@ -238,6 +244,12 @@ class CompiledStep:
             same = same and found[0].tobytes() == step.loss
         self._numbers.put(present)
         return same
+
+    def _check(self, binding: Binding, given: Sequence[Array]) -> None:
+        """Raise if the batch is not what functions require; native code refuses other types."""
+        wanted = [binding.types[number] for number in binding.rest]
+        if self._checks is not None and [Type(a.shape, a.dtype) for a in given] == wanted:
+            self._checks(given)
 
     def _copy_now_and_then(self) -> None:
         assert self._held is not None

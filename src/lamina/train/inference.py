@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,8 +19,6 @@ from lamina.train.engines import check_engine
 from lamina.train.feeding import feed, float_dtype
 from lamina.train.metrics import Metric, Totals
 from lamina.train.objective import Objective
-
-Measured = tuple[Tensor, Tensor]
 
 
 @contextmanager
@@ -39,34 +37,25 @@ def evaluating(model: Module) -> Iterator[None]:
 class Inference:
     """A model in evaluation mode: its outputs for batches, and how good they are.
 
-    Native code does not look at values. Where something is not finite, NumPy computes it again: it
-    finds a label out of range, and tells the operation.
+    Native code does not look at values. Where an output is not finite, NumPy computes it again: it
+    finds an index out of range and says where. Losses are computed by NumPy from the outputs.
     """
 
-    def __init__(self, model: Module, objective: Objective | None, engine: str) -> None:
+    def __init__(self, model: Module, engine: str) -> None:
         check_engine("predict", engine)
-        self._model, self._objective = model, objective
-        loss = objective.loss if objective else None
-        parts = [model, *([loss] if isinstance(loss, Module) else [])]
-        self._dynamic: list[Callable[..., Any]] = [self._outputs, self._measured]
-        self._compiled = [CompiledModule(f, parts) for f in self._dynamic]
-        self._functions = self._compiled if engine == "compiled" else self._dynamic
+        self._model = model
+        self._compiled = CompiledModule(model, [model]) if engine == "compiled" else None
 
-    def by(self, engine: str) -> Inference:
-        """Return the same by another engine."""
-        return Inference(self._model, self._objective, engine)
-
-    def evaluate(self, metrics: tuple[Metric, ...], batches: Batches) -> dict[str, Any]:
+    def evaluate(
+        self, objective: Objective, metrics: tuple[Metric, ...], batches: Batches
+    ) -> dict[str, Any]:
         """Mean loss and metrics over one epoch of `batches`, whose position stays as it is."""
         totals, dtype = Totals(metrics), float_dtype(self._model)
         position = batches.state_dict()
         with self._evaluating():
             for number, (inputs, targets) in enumerate(batches):
-                given = (
-                    feed("inputs", inputs, dtype, number),
-                    feed("targets", targets, dtype, number),
-                )
-                loss, outputs = self._apply(1, *given)
+                outputs = self._outputs(feed("inputs", inputs, dtype, number))
+                loss = objective(self._model, outputs, feed("targets", targets, dtype, number))
                 totals.add(loss.item(), outputs.numpy(), targets)
         batches.load_state_dict(position)
         return totals.results()
@@ -76,26 +65,19 @@ class Inference:
         dtype = float_dtype(self._model)
         with self._evaluating():
             found = [
-                self._apply(0, feed("inputs", inputs, dtype, number))[0].numpy()
+                self._outputs(feed("inputs", inputs, dtype, number)).numpy()
                 for number, inputs in enumerate(_inputs(data, batch_size))
             ]
         if not found:
             raise ArgumentError("predict: the data hold no batch")
         return np.concatenate(found)
 
-    def _outputs(self, inputs: Tensor) -> tuple[Tensor]:
-        return (self._model(inputs),)
-
-    def _measured(self, inputs: Tensor, targets: Tensor) -> Measured:
-        assert self._objective is not None
-        outputs = self._model(inputs)
-        return self._objective(self._model, outputs, targets), outputs
-
-    def _apply(self, which: int, *given: Tensor) -> Any:
-        found = self._functions[which](*given)
-        if all(finite(tensor.value) for tensor in found):
-            return found
-        return self._dynamic[which](*given)
+    def _outputs(self, inputs: Tensor) -> Any:
+        if self._compiled is not None:
+            outputs = self._compiled(inputs)
+            if finite(outputs.value):
+                return outputs
+        return self._model(inputs)
 
     @contextmanager
     def _evaluating(self) -> Iterator[None]:
@@ -103,8 +85,8 @@ class Inference:
             try:
                 yield
             finally:
-                for function in self._compiled:
-                    function.release()  # or a step of training would have to copy the weights
+                if self._compiled is not None:  # or training steps would have to copy the weights
+                    self._compiled.release()
 
 
 def predict(model: Module, data: Any, batch_size: int = 256, engine: str = "compiled") -> Array:
@@ -113,7 +95,7 @@ def predict(model: Module, data: Any, batch_size: int = 256, engine: str = "comp
     `data` is an array or tensor of inputs, a `Dataset`, a loader, or an iterable of
     ``(inputs, targets)`` batches. The order is that of the data. `engine` is as in `Trainer`.
     """
-    return Inference(model, None, engine).predict(data, batch_size)
+    return Inference(model, engine).predict(data, batch_size)
 
 
 def _inputs(data: Any, batch_size: int) -> Iterable[Array]:

@@ -9,10 +9,11 @@ from typing import Any
 from weakref import ref
 
 import lamina.tensors as tensors
-from lamina.core.context import compiling
+from lamina.core.context import Check, compiling
+from lamina.core.graph import topological
 from lamina.core.node import Node
 from lamina.core.program import Program
-from lamina.core.types import is_float
+from lamina.core.types import Array, is_float
 from lamina.diff.levels import TAPE
 from lamina.tensors import Tensor
 from lamina.train.held import slots
@@ -31,6 +32,30 @@ class TracedStep:
 
     program: Program
     donated: dict[int, int]
+    checks: BatchChecks
+
+
+class BatchChecks:
+    """What functions require of inputs and targets: labels in range, say. Native code takes it on
+    trust, so it is checked before a step that is guarded.
+    """
+
+    def __init__(self, batch: Sequence[Node], checks: Sequence[Check]) -> None:
+        self._batch = tuple(batch)
+        self._checks = [
+            (check.require, Program(self._batch, (check.node,)))
+            for check in checks
+            if self._depends_on_nothing_else(check.node)
+        ]
+
+    def __call__(self, batch: Sequence[Array]) -> None:
+        """Raise what a function would raise for this batch."""
+        for require, program in self._checks:
+            require(program.evaluate(*batch)[0])
+
+    def _depends_on_nothing_else(self, node: Node) -> bool:
+        behind = topological([node])
+        return all(n.operands or n.value is not None or n in self._batch for n in behind)
 
 
 def traced_step(
@@ -52,20 +77,21 @@ def traced_step(
             return [*wanted, *([_sum(result.loss, held)] if guarded else []), *held]
 
     values = [*step.handles(), *_slots(step)]
-    with compiling():
+    with compiling() as checks:
         program = tensors.trace(flat, values, numbers.arrays, *batch)
-    return _with_what_changes(program, len(values))
+    return _with_what_changes(
+        program, len(values), BatchChecks(program.inputs[-len(batch) :], checks)
+    )
 
 
-def _with_what_changes(program: Program, held: int) -> TracedStep:
+def _with_what_changes(program: Program, held: int, checks: BatchChecks) -> TracedStep:
     """Leave out new values that are the old ones."""
     results = list(program.outputs[:-held])
     new = program.outputs[-held:]
     changed = [n for n in range(held) if new[n] is not program.inputs[n]]
     donated = {len(results) + k: n for k, n in enumerate(changed)}
-    return TracedStep(
-        Program(program.inputs, (*results, *(new[n] for n in changed)), "step"), donated
-    )
+    outputs = (*results, *(new[n] for n in changed))
+    return TracedStep(Program(program.inputs, outputs, "step"), donated, checks)
 
 
 def _sum(loss: Tensor, held: list[Tensor]) -> Tensor:

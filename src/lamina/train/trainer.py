@@ -91,7 +91,7 @@ class Trainer:
         objective = Objective(resolve(loss), penalty)
         self.training_step = TrainingStep(model, objective, self.optimiser, clip_norm)
         self.run_step: Runner = runner(self.training_step, engine)
-        self._inference = Inference(model, objective, engine)
+        self._inference = Inference(model, engine)
         self.epoch = 0
         self.step = 0
         self.epochs = 0
@@ -167,8 +167,9 @@ class Trainer:
         self, data: Any, batch_size: int = 256, *, engine: str | None = None
     ) -> dict[str, Any]:
         """Loss and metrics over `data`, with the model in evaluation mode."""
-        inference = self._inference if engine is None else self._inference.by(engine)
-        return inference.evaluate(self.metrics, as_batches(data, batch_size))
+        inference = self._inference if engine is None else Inference(self.model, engine)
+        objective = self.training_step.objective
+        return inference.evaluate(objective, self.metrics, as_batches(data, batch_size))
 
     def predict(self, data: Any, batch_size: int = 256) -> Array:
         """The model's outputs ``[N, ...]`` for an array of inputs or for the inputs of `data`."""
