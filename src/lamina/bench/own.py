@@ -7,7 +7,7 @@ from lamina import optim
 from lamina.bench.runner import Runner
 from lamina.bench.task import Task, new_model
 from lamina.bench.workloads import MOMENTUM, WEIGHT_DECAY
-from lamina.nn import Module, functional_call
+from lamina.nn import Module
 from lamina.train.compiled import CompiledStep
 from lamina.train.objective import Objective, resolve
 from lamina.train.step import TrainingStep
@@ -24,14 +24,12 @@ def _training(model: Module, task: Task) -> Runner:
     lr, parameters = task.workload.lr, model.parameters()
     optimiser = optim.SGD(parameters, lr, momentum=MOMENTUM, weight_decay=WEIGHT_DECAY)
     objective = Objective(resolve("cross_entropy"))
-    step = CompiledStep(TrainingStep(model, objective, optimiser))
+    step = CompiledStep(TrainingStep(model, objective, optimiser), outputs=False)
     inputs, labels = lamina.tensor(task.inputs), lamina.tensor(task.labels)
     key = lamina.random.key(0)
     return Runner(lambda: step(inputs, labels, key).loss, lambda loss: loss.numpy())
 
 
 def _inference(model: Module, task: Task) -> Runner:
-    model.eval()
-    values, inputs = model.state_dict(), lamina.tensor(task.inputs)
-    compiled = lamina.compile(lambda values, x: functional_call(model, values, x))
-    return Runner(lambda: compiled(values, inputs), lambda outputs: outputs.numpy())
+    inputs, compiled = lamina.tensor(task.inputs), lamina.compile(model.eval())
+    return Runner(lambda: compiled(inputs), lambda outputs: outputs.numpy())
