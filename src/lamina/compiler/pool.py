@@ -2,11 +2,14 @@
 
 A program's kernels come one after another, each divided into chunks with fixed borders. The thread
 that calls the program *submits* each kernel: it publishes a **ticket**, one 64-bit word that holds
-the phase's number, how many chunks there are and which is next. Everybody, the submitter too,
-claims chunks by adding 1 to that word, so a claim and the phase it is of come in one atomic
-operation, and a worker that was not running meanwhile claims from whatever phase is going on. The
+the phase's number, how many chunks there are, and how many are claimed from the front and from the
+back. Everybody claims chunks by one atomic addition to that word, which tells the phase that the
+claim is of too: a worker that was not running meanwhile claims from whatever phase is going on. The
 submitter goes on when as many chunks are *finished* as there are: a worker that has claimed
 nothing is never waited for, however late it is.
+
+The submitter claims from the front and workers from the back, so that a thread finds in its own
+cache much of what it wrote in the phase or the step before.
 
 Workers without work spin for a while (the next kernel of a step follows in microseconds) and then
 sleep in a futex; a submitter makes the system call that wakes them only if somebody sleeps. One
@@ -66,8 +69,8 @@ declare i32 @sigfillset(ptr)
 declare i32 @pthread_sigmask(i32, ptr, ptr)
 {pause_declaration}
 
-; Do every chunk that can be claimed; return how many that were.
-define internal i64 @work() {{
+; Do every chunk that can be claimed, from the front (step 2^16) or the back (step 1).
+define internal i64 @work(i64 %step) {{
 entry:
   br label %look
 look:
@@ -76,13 +79,13 @@ look:
   %seen.open = call i1 @is_open(i64 %seen)
   br i1 %seen.open, label %claim, label %none
 claim:
-  %mine = atomicrmw add ptr @ticket, i64 1 seq_cst
+  %mine = atomicrmw add ptr @ticket, i64 %step seq_cst
   %mine.open = call i1 @is_open(i64 %mine)
   br i1 %mine.open, label %claimed, label %none
 claimed:
   %task = load atomic ptr, ptr @task monotonic, align 8
   %pointers = load atomic ptr, ptr @pointers monotonic, align 8
-  %chunk = and i64 %mine, {low}
+  %chunk = call i64 @chunk(i64 %mine, i64 %step)
   call void %task(ptr %pointers, i64 %chunk)
   atomicrmw add ptr @done, i64 1 release
   %more = add i64 %count, 1
@@ -91,12 +94,30 @@ none:
   ret i64 %count
 }}
 
+; Whether fewer chunks are claimed from both ends than there are.
 define internal i1 @is_open(i64 %ticket) alwaysinline {{
-  %next = and i64 %ticket, {low}
-  %shifted = lshr i64 %ticket, {bits}
-  %chunks = and i64 %shifted, {low}
-  %open = icmp ult i64 %next, %chunks
+  %back = and i64 %ticket, {low}
+  %front.high = lshr i64 %ticket, {bits}
+  %front = and i64 %front.high, {low}
+  %chunks.high = lshr i64 %ticket, {twice}
+  %chunks = and i64 %chunks.high, {low}
+  %claimed = add i64 %front, %back
+  %open = icmp ult i64 %claimed, %chunks
   ret i1 %open
+}}
+
+; Which chunk a claim is.
+define internal i64 @chunk(i64 %ticket, i64 %step) alwaysinline {{
+  %back = and i64 %ticket, {low}
+  %front.high = lshr i64 %ticket, {bits}
+  %front = and i64 %front.high, {low}
+  %chunks.high = lshr i64 %ticket, {twice}
+  %chunks = and i64 %chunks.high, {low}
+  %last = sub i64 %chunks, 1
+  %from.back = sub i64 %last, %back
+  %is.back = icmp eq i64 %step, 1
+  %chunk = select i1 %is.back, i64 %from.back, i64 %front
+  ret i64 %chunk
 }}
 
 define internal ptr @worker(ptr %unused) {{
@@ -107,7 +128,7 @@ again:
   %leaves = icmp ne i64 %left, 0
   br i1 %leaves, label %end, label %turn
 turn:
-  %did = call i64 @work()
+  %did = call i64 @work(i64 1)
   %busy = icmp ne i64 %did, 0
   br i1 %busy, label %again, label %spin
 spin:
@@ -203,10 +224,10 @@ publish:
   store atomic ptr %pointers, ptr @pointers monotonic, align 8
   store atomic i64 0, ptr @done monotonic, align 64
   %old = load atomic i64, ptr @ticket monotonic, align 64
-  %phase = lshr i64 %old, {twice}
+  %phase = lshr i64 %old, {thrice}
   %phase.next = add i64 %phase, 1
-  %high = shl i64 %phase.next, {twice}
-  %middle = shl i64 %chunks, {bits}
+  %high = shl i64 %phase.next, {thrice}
+  %middle = shl i64 %chunks, {twice}
   %new = or i64 %high, %middle
   store atomic i64 %new, ptr @ticket seq_cst, align 64
   %sleeping = load atomic i64, ptr @sleepers seq_cst, align 64
@@ -216,7 +237,7 @@ rouse:
   call void @wake()
   br label %help
 help:
-  call i64 @work()
+  call i64 @work(i64 {front})
   br label %wait
 wait:
   %spins = phi i64 [ 0, %help ], [ %spins.next, %waited ]
@@ -285,7 +306,8 @@ define void @forget() {{
 @calls = constant [5 x ptr] [ptr @set_wanted, ptr @dismiss, ptr @welcome, ptr @count, ptr @forget]
 """
 
-_BITS = 20
+_BITS = 16
+"""Of the number of chunks, and of the claims from each end."""
 _WAIT_PRIVATE, _WAKE_PRIVATE = 128, 129
 
 
@@ -297,6 +319,8 @@ def text(architecture: str) -> str:
     return _TEXT.format(
         bits=_BITS,
         twice=2 * _BITS,
+        thrice=3 * _BITS,
+        front=1 << _BITS,
         low=(1 << _BITS) - 1,
         most_chunks=(1 << (_BITS - 1)) - 1,
         most=MOST_THREADS,

@@ -9,6 +9,7 @@ of the kernel does, `lamina.compiler.lowering.division`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import reduce
 from itertools import pairwise, product
 
@@ -38,7 +39,7 @@ from lamina.compiler.lowering.schedule import CACHE, Footprint, Role, Schedule, 
 from lamina.compiler.lowering.tiles import NO_LIMITS, Limits, Piece, cut, cut_lanes
 from lamina.compiler.machines import Machine
 from lamina.ops.affine import AffineIndex
-from lamina.ops.contraction import Contraction, Read
+from lamina.ops.contraction import Contraction, Guard, Read
 from lamina.ops.phases import Phase, phases
 from lamina.ops.scalar import Scalar
 
@@ -172,7 +173,7 @@ class Part:
         machine: Machine,
     ) -> None:
         self.phase, self.out, self.operands, self.machine = phase, out, operands, machine
-        self.spec: Contraction = phase.contraction
+        self.spec: Contraction = ascending(phase.contraction, operands)
         self.extents = self.spec.extents
         self.rank = self.spec.out_rank
         self.loops = [f"p{number}_{n}" for n in range(len(self.extents))]
@@ -587,6 +588,31 @@ def _inside(pieces: Sequence[Piece], body: Body) -> Body:
 
 FEW, SHORT = 2, 3
 """Up to so many elements of a tile, or operations for each, a finish is written out."""
+
+
+def ascending(spec: Contraction, operands: Sequence[Buffer]) -> Contraction:
+    """Return the contraction with summed loops turned round that would run backwards in memory.
+
+    Processors fetch ahead what is read upwards. An operand that reaches further counts.
+    """
+    for loop in range(spec.out_rank, len(spec.extents)):
+        steps = [_step(r, b, loop) for r, b in zip(spec.reads, operands, strict=True)]
+        if max(steps, key=abs, default=0) < 0:
+            spec = _turned_round(spec, loop)
+    return spec
+
+
+def _turned_round(spec: Contraction, loop: int) -> Contraction:
+    last = spec.extents[loop] - 1
+
+    def turn(index: AffineIndex) -> AffineIndex:
+        factor = index.coefficients[loop]
+        coefficients = (*index.coefficients[:loop], -factor, *index.coefficients[loop + 1 :])
+        return replace(index, constant=index.constant + factor * last, coefficients=coefficients)
+
+    reads = tuple(Read(r.shape, tuple(turn(i) for i in r.indices)) for r in spec.reads)
+    guards = tuple(Guard(turn(guard.index), guard.size) for guard in spec.guards)
+    return replace(spec, reads=reads, guards=guards)
 
 
 def _step(read: Read, buffer: Buffer, loop: int) -> int:
