@@ -67,6 +67,7 @@ class CompiledStep:
         self._checks: BatchChecks | None = None
         self._changes = -1
         self._handles: list[Tensor] = []
+        self._learned: list[Tensor] = []
         self._modules: list[Module] = []
         self._log: Log | None = None
         self._completed: dict[Tensor, State | None] = {}
@@ -100,9 +101,8 @@ class CompiledStep:
         found = binding.quick(given) if quick else binding(*given)
         if found is None:
             return None
-        for handle in self._handles:
-            if handle._grad is not None:
-                handle._grad = None
+        for handle in self._learned:
+            handle._grad = None
         types = binding.returned
         outputs = known(found[1], types[1]) if self._outputs else None
         result = StepResult(known(found[0], types[0]), outputs)
@@ -126,6 +126,7 @@ class CompiledStep:
         self._changes = registry.changes()
         self._modules = list(self.step.model.modules())
         self._handles = self.step.handles()
+        self._learned = [handle for handle in self._handles if handle.requires_grad]
         self._numbers.notice()
 
     def _binding(self, batch: tuple[Tensor, ...]) -> tuple[Binding, BatchChecks]:
