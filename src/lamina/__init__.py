@@ -24,7 +24,9 @@ from lamina.tensors import __all__ as _tensor_names
 
 if TYPE_CHECKING:
     from lamina import data, functions, nn, optim, train
+    from lamina.compiler.pool import get_num_threads, set_num_threads
 
+_THREADS = ("get_num_threads", "set_num_threads")
 _PARTS = ("data", "functions", "nn", "optim", "train")
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "float32",
     "float64",
     "functions",
+    "get_num_threads",
     "int8",
     "int16",
     "int32",
@@ -44,6 +47,7 @@ __all__ = [
     "rand",
     "randn",
     "random",
+    "set_num_threads",
     "train",
     "uint8",
     "uint32",
@@ -55,6 +59,8 @@ def __getattr__(name: str) -> Any:
     """Import a part of the package when it is first used: `import lamina` stays quick."""
     if name in _PARTS:
         return import_module(f"lamina.{name}")
+    if name in _THREADS:
+        return getattr(import_module("lamina.compiler.pool"), name)
     raise AttributeError(f"module 'lamina' has no attribute {name!r}{_elsewhere(name)}")
 
 

@@ -303,6 +303,22 @@ def test_eval(finished: Path) -> None:
     assert lamina("eval", finished).stdout.startswith("test, best weights: loss ")
 
 
+def test_engines_agree(finished: Path) -> None:
+    np.save("x.npy", np.ones((3, 4), np.float32))
+    rows = [
+        lamina_json("predict", finished, "x.npy", "--engine", e)["predictions"]
+        for e in ("compiled", "dynamic")
+    ]
+    assert [row["class"] for row in rows[0]] == [row["class"] for row in rows[1]]
+    one, other = (lamina_json("eval", finished, "--engine", e) for e in ("compiled", "dynamic"))
+    assert one["loss"] == pytest.approx(other["loss"], rel=1e-5)
+    runs = [lamina_json(*QUICK, "--epochs", 2, "--engine", e) for e in ("compiled", "dynamic")]
+    assert runs[0]["last"]["loss"] == pytest.approx(runs[1]["last"]["loss"], rel=1e-3)
+    settings = [json.loads(Path(r["run"], "config.json").read_text())["settings"] for r in runs]
+    assert [s["engine"] for s in settings] == ["compiled", "dynamic"]
+    lamina("eval", finished, "--engine", "quantum", code=2)
+
+
 def test_eval_on_other_data(finished: Path) -> None:
     rows = ["a,b,c,d,species"] + ["5.1,3.5,1.4,0.2,setosa", "6,3,5,2,virginica"] * 10
     Path("flowers.csv").write_text("\n".join(rows))

@@ -88,6 +88,17 @@ def test_arrays_of_every_layout_are_read() -> None:
         np.testing.assert_array_equal(double(each)[0], x * 2)
 
 
+def test_scalars_of_numpy_are_read() -> None:
+    scalars = [np.float32(1.5), np.float64(2.5), np.int64(-3), np.uint8(7)]
+    given = [np.asarray(s) for s in scalars]
+    twice = Executable(lamina.trace(lambda *xs: [x + x for x in xs], *given))
+    for _ in range(50):
+        for got, want in zip(twice(*scalars), [g + g for g in given], strict=True):  # type: ignore[arg-type]
+            np.testing.assert_array_equal(got, want)
+    with pytest.raises(ArgumentError, match="changed in place"):
+        Executable(lamina.trace(lambda x: x * 2, given[0]), donated={0: 0})(scalars[0])  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     "bad",
     [

@@ -119,6 +119,28 @@ def test_floats_are_arguments() -> None:
         check_equal(np.asarray(function(x, 0.1)), np.asarray(x * 0.1))
 
 
+def test_calls_of_many_kinds_by_turns() -> None:
+    """Each call gets what its own arguments give, whichever came before."""
+
+    def function(x: Any, n: Any, rate: Any = 2.0) -> Any:
+        return (x * n + rate, x.sum()) if isinstance(n, int) else x * n * rate
+
+    compiled = lamina.compile(function)
+    wide, batch = X.to(lamina.float64), lamina.ones(5, 3)
+    single = np.float32(0.5)
+    calls: list[tuple[Any, ...]] = [
+        (X, 2), (X, True), (batch, 2), (X, 2, 0.5), (X, 2, 1e300), (wide, 2, 0.1), (X, 0.25),
+        (X, X, float("nan")), (np.asarray(X), 2), (X, 2, lamina.tensor(0.1)), (X, 2, single),
+        (X, 2, np.float64(0.1)), (batch[:2], 2), (batch, 0.5, 1e-30),
+    ]  # fmt: skip
+    order = [0, 1, 0, 2, 3, 4, 3, 5, 6, 7, 8, 0, 9, 3, 10, 11, 3, 12, 2, 13, 6, 5]
+    for number in (*order, *order[::-1]):
+        got, want = compiled(*calls[number]), lamina.compile(function)(*calls[number])
+        assert type(got) is type(want)
+        for one, other in zip(leaves(got), leaves(want), strict=True):
+            check_equal(np.asarray(one), np.asarray(other))
+
+
 def test_arrays_of_any_layout() -> None:
     double = lamina.compile(lambda x: x * 2)
     a = np.arange(24, dtype=np.float32).reshape(4, 6)

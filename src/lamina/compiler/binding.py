@@ -127,19 +127,21 @@ class Binding:
             raise ArgumentError(f"{name}: expected {len(self.rest)} inputs, got {len(given)}")
         return [self._suitable(n, array) for n, array in zip(self.rest, given, strict=True)]
 
-    def _suitable(self, number: int, array: Array) -> Array:
+    def _suitable(self, number: int, array: Array | np.generic) -> Array:
         """Return an input as native code can read (and write) it: as it is, if it can be."""
         name, type_ = self.executable.program.name, self.types[number]
-        array = np.asarray(array)  # a NumPy scalar has no memory that stays
         if array.shape != type_.shape or array.dtype != type_.dtype:
             raise ArgumentError(
                 f"{name}: compiled for {type_}, got {array.dtype}{list(array.shape)}"
             )
         flags = array.flags
-        plain = flags.c_contiguous and flags.aligned
+        # NumPy's scalars have flags too, but no memory that stays where it is.
+        plain = isinstance(array, np.ndarray) and flags.c_contiguous and flags.aligned
         if number in self.executable.donated.values() and not (plain and flags.writeable):
             raise ArgumentError(
                 f"{name}: input {number} is changed in place, so it must be a writable array in "
                 "row-major order; pass a copy"
             )
-        return array if plain else np.require(array, requirements=("C", "ALIGNED"))
+        if isinstance(array, np.ndarray) and plain:
+            return array
+        return np.require(array, requirements=("C", "ALIGNED"))

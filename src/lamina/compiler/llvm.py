@@ -70,7 +70,8 @@ def _offset(
     buffer: Buffer, indices: Sequence[Expression]
 ) -> tuple[int, Terms, list[tuple[Expression, int]]]:
     """Return an element's distance from a buffer's start: a constant, loops, and the rest."""
-    constant, terms, rest = buffer.offset, dict[str, int](), []
+    constant, terms = buffer.offset, dict[str, int]()
+    rest: list[tuple[Expression, int]] = []
     for index, stride in zip(indices, buffer.strides, strict=True):
         if not isinstance(index, Affine):
             rest.append((index, stride))

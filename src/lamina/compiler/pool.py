@@ -32,6 +32,7 @@ from typing import Any
 
 from lamina.compiler import llvm
 from lamina.compiler.cache import kept
+from lamina.compiler.machines import ALIASES
 from lamina.core.errors import ArgumentError
 
 SETTING = "LAMINA_THREADS"
@@ -354,7 +355,8 @@ class _Pool:
 
 
 def _architecture() -> str:
-    return llvm.machines.ALIASES.get(platform.machine().lower(), platform.machine().lower())
+    name = platform.machine().lower()
+    return ALIASES.get(name, name)
 
 
 def is_supported() -> bool:

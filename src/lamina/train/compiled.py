@@ -7,7 +7,7 @@ nothing else has changed them, or looked at them, since the last one (`Held`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lamina.core.node import constant
-from lamina.core.types import Array, Type
+from lamina.core.types import Array
 from lamina.nn import Module, registry
 from lamina.tensors import Tensor
 from lamina.tensors.handle import known
@@ -67,6 +67,7 @@ class CompiledStep:
         self._checks: BatchChecks | None = None
         self._changes = -1
         self._handles: list[Tensor] = []
+        self._learned: list[Tensor] = []
         self._modules: list[Module] = []
         self._log: Log | None = None
         self._completed: dict[Tensor, State | None] = {}
@@ -76,8 +77,7 @@ class CompiledStep:
     def __call__(self, inputs: Tensor, targets: Tensor, key: Tensor) -> StepResult:
         """Run one step: the weights, buffers and optimiser state change as dynamically."""
         given = (inputs.node.value, targets.node.value, key.node.value)
-        traced = given[0] is None or given[1] is None or given[2] is None
-        if self._last is not None and not traced and self._as_before():
+        if self._last is not None and self._as_before():
             found = self._run(self._last, given)
             if found is not None:
                 return found
@@ -96,13 +96,13 @@ class CompiledStep:
         """Run native code; None if the arrays are not as it can take them, and it must be quick."""
         if self._guarded:
             self._copy_now_and_then()
-            self._check(binding, given)
+            if self._checks is not None and self._checks.fit(given):  # else code refuses them too
+                self._checks(given)
         found = binding.quick(given) if quick else binding(*given)
         if found is None:
             return None
-        for handle in self._handles:
-            if handle._grad is not None:
-                handle._grad = None
+        for handle in self._learned:
+            handle._grad = None
         types = binding.returned
         outputs = known(found[1], types[1]) if self._outputs else None
         result = StepResult(known(found[0], types[0]), outputs)
@@ -126,6 +126,7 @@ class CompiledStep:
         self._changes = registry.changes()
         self._modules = list(self.step.model.modules())
         self._handles = self.step.handles()
+        self._learned = [handle for handle in self._handles if handle.requires_grad]
         self._numbers.notice()
 
     def _binding(self, batch: tuple[Tensor, ...]) -> tuple[Binding, BatchChecks]:
@@ -244,12 +245,6 @@ class CompiledStep:
             same = same and found[0].tobytes() == step.loss
         self._numbers.put(present)
         return same
-
-    def _check(self, binding: Binding, given: Sequence[Array]) -> None:
-        """Raise if the batch is not what functions require; native code refuses other types."""
-        wanted = [binding.types[number] for number in binding.rest]
-        if self._checks is not None and [Type(a.shape, a.dtype) for a in given] == wanted:
-            self._checks(given)
 
     def _copy_now_and_then(self) -> None:
         assert self._held is not None

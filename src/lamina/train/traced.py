@@ -36,22 +36,36 @@ class TracedStep:
 
 
 class BatchChecks:
-    """What functions require of inputs and targets: labels in range, say. Native code takes it on
-    trust, so it is checked before a step that is guarded.
+    """What functions require of inputs and targets: labels in range, say.
+
+    Native code takes it on trust, so it is checked before a step that is guarded.
     """
 
     def __init__(self, batch: Sequence[Node], checks: Sequence[Check]) -> None:
         self._batch = tuple(batch)
-        self._checks = [
+        self._direct = [(c.require, self._batch.index(c.node)) for c in checks if self._given(c)]
+        self._computed = [
             (check.require, Program(self._batch, (check.node,)))
             for check in checks
-            if self._depends_on_nothing_else(check.node)
+            if not self._given(check) and self._depends_on_nothing_else(check.node)
         ]
 
     def __call__(self, batch: Sequence[Array]) -> None:
         """Raise what a function would raise for this batch."""
-        for require, program in self._checks:
+        for require, number in self._direct:
+            require(batch[number])
+        for require, program in self._computed:
             require(program.evaluate(*batch)[0])
+
+    def fit(self, batch: Sequence[Array | None]) -> bool:
+        """Return whether these are checks for arrays of such types."""
+        return all(
+            array is not None and array.shape == node.shape and array.dtype == node.dtype
+            for node, array in zip(self._batch, batch, strict=True)
+        )
+
+    def _given(self, check: Check) -> bool:
+        return check.node in self._batch
 
     def _depends_on_nothing_else(self, node: Node) -> bool:
         behind = topological([node])
