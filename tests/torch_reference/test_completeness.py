@@ -18,7 +18,9 @@ NORMS = {"get_total_norm"}  # the result of clip_grad_norm_, which is compared
 CONVERSIONS = {"as_tensor", "from_dlpack", "from_numpy", "tensor"}
 UNLIKE = {"trace", "compile"}  # another thing under the same name: a Program, a Compiled
 PREDICATES = {"equal"}  # gives a Python bool, not a tensor
+SETTINGS = {"get_num_threads", "set_num_threads"}  # of the process, with no values to compare
 EXCLUDED = CONTAINERS | BASES | RANDOM | MODES | CONVERSIONS | UNLIKE | PREDICATES | TYPES | NORMS
+EXCLUDED |= SETTINGS
 NAMESPACES = [
     (functions, "torch.nn.functional"),
     (lamina, "torch"),

@@ -58,8 +58,8 @@ def optimise(
     >>> program = lamina.trace(lambda x: (2 * x).T.sum(0), lamina.zeros(3, 4), names=["x"])
     >>> print(optimise(program))
     f(x: float32[3, 4]):
-      v1 = 2 · x             float32[3, 4]
-      v2[j] = Σ_{i} v1[j,i]  float32[3]
+      v1[j] = Σ_{i} x[j,i]  float32[3]
+      v2 = v1 · 2           float32[3]
       return v2
     """
     observe = observe or _default_observer()
