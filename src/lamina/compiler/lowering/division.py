@@ -13,7 +13,7 @@ from math import lcm
 from lamina.compiler.ir import CHUNK, Affine, Buffer, Expression, For, Limit, Statement, Store
 from lamina.compiler.lowering.building import Body, at, fill, names, nest
 
-GRAIN = 12_000
+GRAIN = 5_000
 """Nanoseconds of work that a chunk has at least, many times what handing it out costs."""
 
 MOST_CHUNKS = 32

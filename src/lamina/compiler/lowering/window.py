@@ -186,8 +186,9 @@ class _Windows:
         return -1
 
     def _division(self, x: Buffer, each: Sequence[Buffer], out: Buffer) -> Division:
-        """Divide along an output loop whose windows share no element with others."""
-        free = {n: (1, 1) for n in range(self.rank) if n != self.lane and self._axis(n) >= 0}
+        """Divide along an output loop; one whose windows share no element, if those are written."""
+        loops = [n for n in range(self.rank) if n != self.lane]
+        free = {n: (1, 1) for n in loops if self.written_by_window or self._axis(n) >= 0}
         touched = sum(b.span * b.dtype.itemsize for b in (x, *each))
         shape = tuple(self.extents[: self.rank])
         division = divide(Buffer("", shape, out.dtype, (0,) * self.rank), [free], touched / 8)
