@@ -421,7 +421,7 @@ class Planner:
             self._step(made, [target, place.storage], node)
 
     def _step(self, made: Kernel, storages: list[Storage], node: Node) -> None:
-        step = made, storages, str(node.frame or "")
+        step = made, storages, node.frame.path if node.frame else ""
         written, read = storages[: made.written], storages[made.written :]
         if read and all(s.fixed for s in read) and not any(s.external for s in written):
             for storage in written:

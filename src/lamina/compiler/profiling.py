@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from lamina.compiler import pool
 from lamina.compiler.binding import Frame
-from lamina.compiler.ir import Accumulate, Assign, Expression, For, If, Kernel, Op, Store
+from lamina.compiler.counting import flops
+from lamina.compiler.ir import Kernel
 from lamina.compiler.memory import address
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _ENTRY = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64
 class Line:
     """One call of a kernel: what for, its median time, and the work it does.
 
-    ``flops`` counts multiplications and additions that contractions do (borders included);
+    ``flops`` counts multiplications and additions of sums, but none beyond borders;
     ``bytes`` is the size of what is written and read, each array once.
     """
 
@@ -90,46 +90,3 @@ def _timed(task: int, kernel: Kernel, frame: Frame) -> float:
     start = perf_counter()
     share(task, pointers, kernel.chunks)
     return perf_counter() - start
-
-
-def flops(kernel: Kernel) -> int:
-    """Return how many multiplications and additions of sums a kernel does in all its chunks."""
-    return round(kernel.chunks * sum(_flops(kernel.body, 1.0, kernel.chunks)))
-
-
-def _flops(body: tuple[object, ...], times: float, chunks: int) -> Iterator[float]:
-    for statement in body:
-        if isinstance(statement, For):
-            yield from _flops(statement.body, times * _length(statement, chunks), chunks)
-        elif isinstance(statement, If):
-            yield from _flops(statement.body, times, chunks)
-        elif isinstance(statement, Assign | Store | Accumulate):
-            yield times * _products(statement.value)
-
-
-def _products(value: Expression) -> int:
-    """Return 2 for a sum of a product, 1 for any other sum."""
-    if not isinstance(value, Op) or value.name != "sum":
-        return 0
-    term = value.arguments[1]
-    return 2 if isinstance(term, Op) and term.name == "multiply" else 1
-
-
-def _length(loop: For, chunks: int) -> float:
-    """Return about how many iterations a loop has, with limits by chunks shared out evenly."""
-    if loop.lanes:
-        return min(limit.affine.constant for limit in loop.stops)
-    by_chunk = [x for x in loop.stops if any(n == "chunk" for n, _ in x.affine.terms)]
-    fixed = [x.affine.constant / x.divisor for x in loop.stops if not x.affine.terms]
-    starts = [x.affine.constant / x.divisor for x in loop.starts if not x.affine.terms]
-    blocks = [
-        (x.affine.constant / x.divisor)
-        for x in loop.stops
-        if any(n.endswith("_block") or n.startswith("block") for n, _ in x.affine.terms)
-    ]
-    length = (min(fixed) if fixed else 1.0) - (max(starts) if starts else 0.0)
-    if by_chunk:
-        length /= chunks
-    if blocks:
-        length = min(length, min(blocks))
-    return max(length, 0.0) / loop.step

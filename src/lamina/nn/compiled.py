@@ -21,6 +21,7 @@ from lamina.tensors.quick import Finish, finishing
 if TYPE_CHECKING:
     from lamina.compiler.binding import Binding
     from lamina.compiler.executable import Executable
+    from lamina.compiler.profiling import Line
 
 _node = attrgetter("node")
 
@@ -63,6 +64,12 @@ class CompiledModule(Compiled):
         if self._changes == registry.changes() and list(map(_node, self._handles)) == self._nodes:
             return super().__call__(*arguments, **keywords)
         return self._call(arguments, keywords)
+
+    def profile(self, *arguments: Any, rounds: int = 10, **keywords: Any) -> list[Line]:
+        """Return where the time of a call goes, as for a function."""
+        with self._lock:
+            self._look_around()
+            return super().profile(*arguments, rounds=rounds, **keywords)
 
     def release(self) -> None:
         """Let go of parameters and buffers, until the next call."""

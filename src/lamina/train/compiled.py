@@ -29,6 +29,7 @@ from lamina.train.undo import Log, Step
 if TYPE_CHECKING:
     from lamina.compiler.binding import Binding
     from lamina.compiler.executable import Executable
+    from lamina.compiler.profiling import Line
 
 State = dict[str, Tensor]
 
@@ -82,6 +83,14 @@ class CompiledStep:
             if found is not None:
                 return found
         return self._step(inputs, targets, key)
+
+    def profile(self, inputs: Tensor, targets: Tensor, key: Tensor, rounds: int = 10) -> list[Line]:
+        """Run some steps, and return where their time goes: a line for each kernel's call."""
+        from lamina.compiler.profiling import profile
+
+        self(inputs, targets, key)
+        assert self._last is not None
+        return profile(self._last, [t.numpy() for t in (inputs, targets, key)], rounds)
 
     def _as_before(self) -> bool:
         """Return whether the last program is bound to everything as it is now."""

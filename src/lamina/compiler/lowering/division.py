@@ -86,6 +86,8 @@ def divide(out: Buffer, parts: Sequence[Mapping[int, tuple[int, int]]], work: fl
     """
     wanted = chunks_for(work)
     best = UNDIVIDED
+    if 0 in out.shape:
+        return best
     for axis in sorted(set.intersection(*(set(part) for part in parts))):
         unit = lcm(*(n for part in parts for n in part[axis]))
         units = -(-out.shape[axis] // unit)
