@@ -1,20 +1,11 @@
-"""Native code: kernels written as LLVM IR and compiled. The only file that imports llvmlite."""
+"""Kernels as LLVM functions."""
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
-from functools import cache
-from hashlib import sha256
-from itertools import count
-from pathlib import Path
-from typing import Any
 
-import llvmlite
-import llvmlite.binding as binding
 from llvmlite import ir as L
 
-from lamina.compiler import machines
 from lamina.compiler.ir import (
     CHUNK,
     COMPARISONS,
@@ -34,7 +25,6 @@ from lamina.compiler.ir import (
     Statement,
     Store,
 )
-from lamina.compiler.machines import Machine
 from lamina.core.types import DType
 
 I1, I8, I32, I64 = (L.IntType(n) for n in (1, 8, 32, 64))
@@ -465,187 +455,3 @@ class KernelWriter:
         if name in self.module.globals:
             return self.module.globals[name]
         return L.Function(self.module, L.FunctionType(kind, arguments), name)
-
-
-# Modules -------------------------------------------------------------------------------------
-
-
-@cache
-def machine() -> Machine:
-    """Return the instruction set that code is generated for in this process."""
-    return machines.host(binding.get_host_cpu_features())
-
-
-@cache
-def target() -> binding.TargetMachine:
-    """Return LLVM's machine for the instruction set."""
-    binding.initialize_native_target()
-    binding.initialize_native_asmprinter()
-    triple = binding.Target.from_triple(binding.get_process_triple())
-    chosen = machine()
-    return triple.create_target_machine(
-        cpu=chosen.cpu, features=chosen.features, opt=3, reloc="pic", codemodel="default"
-    )
-
-
-@cache
-def identity() -> tuple[str, ...]:
-    """Return what native code depends on beside its kernels: this writer, LLVM, the machine."""
-    version = ".".join(map(str, binding.llvm_version_info))
-    writer = sha256(Path(__file__).read_bytes()).hexdigest()
-    return writer, version, llvmlite.__version__, machine().cpu, machine().features
-
-
-def write_module(
-    kernels: Sequence[Kernel],
-    which: Sequence[int],
-    calls: Sequence[Sequence[int]],
-    prepared: int = 0,
-) -> str:
-    """Return LLVM IR: every kernel, and ``run(pointers, submit)`` that calls them in order.
-
-    ``prepare`` does the first calls, ``run`` the rest, ``both`` all of them.
-
-    Call number n is of kernel ``which[n]``, with the pointers ``calls[n]`` as its buffers.
-    ``submit(task, pointers, chunks)`` does ``task(pointers, chunk)`` for every chunk; the table
-    ``calls`` holds all tasks.
-    """
-    module = L.Module("lamina")
-    module.triple = binding.get_process_triple()
-    functions = [KernelWriter(module, kernel).function for kernel in kernels]
-    for function in functions:
-        function.linkage = "internal"
-    tasks = [_task(module, n, functions[k], calls[n]) for n, k in enumerate(which)]
-    _table(module, tasks)
-    chunks = [kernels[number].chunks for number in which]
-    steps = list(zip(tasks, chunks, strict=True))
-    _sequence(module, "prepare", steps[:prepared])
-    _sequence(module, "run", steps[prepared:])
-    _sequence(module, "both", steps)
-    return str(module)
-
-
-def _sequence(module: L.Module, name: str, steps: Sequence[tuple[L.Function, int]]) -> None:
-    """Write ``name(pointers, submit)``: tasks one after another, those with many chunks shared."""
-    submit = L.FunctionType(L.VoidType(), [POINTER, POINTER, I64]).as_pointer()
-    function = L.Function(module, L.FunctionType(L.VoidType(), [POINTER, submit]), name)
-    pointers, share = function.args
-    b = L.IRBuilder(function.append_basic_block("entry"))
-    for task, chunks in steps:
-        if chunks == 1:
-            b.call(task, [pointers, I64(0)])
-        else:
-            b.call(share, [task, pointers, I64(chunks)])
-    b.ret_void()
-
-
-def _task(module: L.Module, number: int, kernel: L.Function, pointers: Sequence[int]) -> L.Function:
-    """Write ``task(pointers, chunk)``: one chunk of a kernel, with its buffers."""
-    kind = L.FunctionType(L.VoidType(), [POINTER, I64])
-    task = L.Function(module, kind, f"call_{number}")
-    task.linkage = "internal"
-    b = L.IRBuilder(task.append_basic_block("entry"))
-    slots = [b.gep(task.args[0], [I64(n)], source_etype=POINTER) for n in pointers]
-    b.call(kernel, [*(b.load(slot, typ=POINTER) for slot in slots), task.args[1]])
-    b.ret_void()
-    return task
-
-
-def _table(module: L.Module, tasks: Sequence[L.Function]) -> None:
-    kind = L.ArrayType(POINTER, len(tasks))
-    table = L.GlobalVariable(module, kind, "calls")
-    table.global_constant = True
-    table.initializer = L.Constant(kind, list(tasks))
-
-
-def optimise(text: str, to: binding.TargetMachine | None = None) -> binding.ModuleRef:
-    """Return the module after LLVM's own passes, for this process or another machine."""
-    to = to or target()
-    module = binding.parse_assembly(text)
-    module.triple, module.data_layout = to.triple, str(to.target_data)
-    module.verify()
-    options = binding.create_pipeline_tuning_options(speed_level=3)
-    options.loop_vectorization = options.slp_vectorization = True
-    options.loop_unrolling = False  # tiles are unrolled already; more only costs time to compile
-    builder = binding.create_pass_builder(to, options)
-    builder.getModulePassManager().run(module, builder)
-    return module
-
-
-def object_code(text: str) -> bytes:
-    """Return native object code for LLVM IR."""
-    code: bytes = target().emit_object(optimise(text))
-    return code
-
-
-def object_code_for(text: str, triple: str, chosen: Machine) -> bytes:
-    """Return object code for another architecture or system, which LLVM calls ``triple``.
-
-    The kernels must have been planned for ``chosen``.
-    """
-    binding.initialize_all_targets()
-    binding.initialize_all_asmprinters()
-    to = binding.Target.from_triple(triple).create_target_machine(
-        cpu=chosen.cpu, features=chosen.features, opt=3, reloc="pic", codemodel="default"
-    )
-    code: bytes = to.emit_object(optimise(text, to))
-    return code
-
-
-def assembly(text: str) -> str:
-    """Return native assembly for LLVM IR."""
-    code: str = target().emit_assembly(optimise(text))
-    return code
-
-
-@cache
-def jit() -> Any:
-    """Return LLVM's loader of native code into this process."""
-    target()
-    return binding.create_lljit_compiler()
-
-
-_names = count()
-
-
-SERIAL = """
-define void @run(ptr %task, ptr %pointers, i64 %chunks) {
-entry:
-  br label %head
-head:
-  %chunk = phi i64 [0, %entry], [%next, %body]
-  %more = icmp slt i64 %chunk, %chunks
-  br i1 %more, label %body, label %done
-body:
-  call void %task(ptr %pointers, i64 %chunk)
-  %next = add i64 %chunk, 1
-  br label %head
-done:
-  ret void
-}
-@calls = constant [1 x ptr] [ptr @run]
-"""
-
-
-@cache
-def serial_submit() -> int:
-    """Return the address of a ``submit`` that does all chunks itself, in order."""
-    module = NativeModule(object_code(SERIAL))
-    _kept.append(module)
-    return ctypes.cast(module.run, ctypes.c_void_p).value or 0
-
-
-_kept: list[Any] = []
-
-
-class NativeModule:
-    """Object code loaded into this process, for as long as this object lives."""
-
-    def __init__(self, code: bytes, exported: Sequence[str] = ("run", "calls")) -> None:
-        library = binding.JITLibraryBuilder().add_object_img(code).add_current_process()
-        for name in exported:
-            library.export_symbol(name)
-        self._tracker = library.link(jit(), f"lamina{next(_names)}")
-        self.run = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(self._tracker["run"])
-        self.addresses: dict[str, int] = {name: self._tracker[name] for name in exported}
-        self.calls = self.addresses["calls"]

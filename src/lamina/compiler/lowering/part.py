@@ -1,0 +1,339 @@
+"""One phase of a contraction: the nest of loops around its tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import reduce
+from itertools import product
+from math import prod
+
+from lamina.compiler.elementary import Bindings, expand
+from lamina.compiler.ir import (
+    Accumulate,
+    Affine,
+    Assign,
+    Buffer,
+    Expression,
+    For,
+    Limit,
+    Load,
+    Local,
+    Statement,
+    op,
+)
+from lamina.compiler.lowering.building import Body, count, moved, zero
+from lamina.compiler.lowering.clips import clips_of, loose_indices, unrollable
+from lamina.compiler.lowering.division import UNDIVIDED, Division
+from lamina.compiler.lowering.finish import Finish, stored
+from lamina.compiler.lowering.schedule import CACHE, Footprint, Role, Schedule, choose, hoisted
+from lamina.compiler.lowering.tile import Places, Tile
+from lamina.compiler.lowering.tiles import NO_LIMITS, Limits, Piece, cut, cut_lanes
+from lamina.compiler.machines import Machine
+from lamina.ops.affine import AffineIndex
+from lamina.ops.contraction import Contraction, Guard, Read
+from lamina.ops.phases import Phase
+from lamina.ops.scalar import Scalar
+
+
+class Part:
+    """One phase of a contraction on its way to loops."""
+
+    def __init__(
+        self,
+        number: int,
+        phase: Phase,
+        out: Buffer,
+        operands: Sequence[Buffer],
+        machine: Machine,
+    ) -> None:
+        self.phase, self.out, self.operands, self.machine = phase, out, operands, machine
+        self.spec: Contraction = ascending(phase.contraction, operands)
+        self.extents = self.spec.extents
+        self.rank = self.spec.out_rank
+        self.loops = [f"p{number}_{n}" for n in range(len(self.extents))]
+        loose = loose_indices(self.spec, operands)
+        self.clips = clips_of(loose, self.loops)
+        self.roles = self._roles(loose)
+        self.schedule = choose(self.roles, machine, out.dtype)
+        self.tiled = frozenset() if self.schedule is None else self.schedule.tiled
+        self.summed = self._summed()
+        self.hoisted = self._hoisted()
+        self.stores = self.overlaps = False
+        self.finish: Finish = stored(out)
+        self.lead: tuple[Scalar, Sequence[Buffer]] | None = None
+        self.division: Division = UNDIVIDED
+
+    def _roles(self, loose: Sequence[tuple[AffineIndex, int]]) -> list[Role]:
+        clipped = {n for i, _ in loose for n, c in enumerate(i.coefficients) if c}
+        free = unrollable(loose, self.rank)
+        return [self._role(n, n in clipped, n in free) for n in range(len(self.extents))]
+
+    def _role(self, loop: int, clipped: bool, free: bool) -> Role:
+        is_output = loop < self.rank
+        step = self.out.strides[loop] * self.phase.writes[loop][1] if is_output else 0
+        steps = tuple(_step(r, b, loop) for r, b in self._reads())
+        return Role(self.extents[loop], is_output, clipped, free, step, steps)
+
+    def _summed(self) -> list[int]:
+        """Return the summed loops outside tiles, those with the longest steps in memory first.
+
+        Their order is kept where the limits of one depend on another.
+        """
+        loops = [n for n in range(self.rank, len(self.extents)) if n not in self.tiled]
+        names = {self.loops[n] for n in loops}
+        if any(names & clip.names for clip in self.clips):
+            return loops
+        return sorted(loops, key=lambda n: -max((abs(s) for s in self.roles[n].steps), default=0))
+
+    def _reads(self) -> Iterator[tuple[Read, Buffer]]:
+        return zip(self.spec.reads, self.operands, strict=True)
+
+    def _hoisted(self) -> dict[int, int]:
+        if self.schedule is None or self.schedule.over_output or self.schedule.rows is None:
+            return {}
+        footprints = [_footprint(read, buffer) for read, buffer in self._reads()]
+        return hoisted(self.extents, self.summed, footprints)
+
+    @property
+    def sums_at_once(self) -> bool:
+        """Whether a tile's sums are complete when they are written."""
+        return self.schedule is None or self.schedule.over_output
+
+    @property
+    def stored(self) -> int:
+        """How many elements are written, for sure."""
+        if any(clip.loop < self.rank for clip in self.clips):
+            return 0
+        return prod(self.extents[: self.rank])
+
+    @property
+    def products(self) -> int:
+        """How many products are summed, but for those at borders."""
+        return prod(self.extents)
+
+    def divisible(self) -> dict[int, tuple[int, int]]:
+        """Return the output loops that chunks may divide: extent and unit along the result."""
+        found = {
+            n: (self.phase.writes[n][1], self.phase.writes[n][1])
+            for n in range(self.rank)
+            if n not in self.tiled
+        }
+        rows = None if self.schedule is None else self.schedule.rows
+        if rows is not None and self.phase.writes[rows.loop] == (0, 1):
+            found[rows.loop] = (1, rows.size)
+        if self.schedule is not None and self.schedule.over_output:
+            (axis,) = self.schedule.columns
+            if self.phase.writes[axis.loop] == (0, 1):
+                found[axis.loop] = (1, axis.size * self.schedule.width)
+        return found
+
+    # Nests -----------------------------------------------------------------------------
+
+    def body(self) -> Body:
+        """Return the loops."""
+        if any(clip.loop < 0 for clip in self.clips):
+            return ()
+        if self.schedule is None:
+            return self._scalar()
+        return self._tiles(self.schedule)
+
+    def _scalar(self) -> Body:
+        """Return the plain nest, the sum in a variable."""
+        plain = self.plain()
+        outputs = range(self.rank)
+        bindings = Bindings("u")
+        term = self.term(plain, bindings)
+        if not self.summed:
+            return self.wrap(outputs, (*bindings.statements, *self.write(plain, term)))
+        total = Local("total", self.out.dtype)
+        add = Assign(total, op("sum", total, term))
+        inner = self.wrap(self.summed, (*bindings.statements, add))
+        start = Assign(total, zero(self.out.dtype))
+        return self.wrap(outputs, (start, *inner, *self.write(plain, total)))
+
+    def plain(self) -> dict[int, Affine]:
+        return {n: Affine(0, ((loop, 1),)) for n, loop in enumerate(self.loops)}
+
+    def _tiles(self, schedule: Schedule) -> Body:
+        """Return loops over tiles: what is hoisted, then outputs, rows and columns."""
+        rows = self._row_pieces(schedule)
+        columns = list(self._column_pieces(schedule))
+        outputs = [n for n in range(self.rank) if n not in self.tiled]
+        outermost = self._outermost(schedule)
+        body: list[Statement] = []
+        if outermost == "columns":
+            for pieces in columns:
+                over = [s for r in rows for s in r.around(self._tile(schedule, r, pieces))]
+                body += _inside(pieces, self.wrap(outputs, tuple(over)))
+        else:
+            inner = [(row, self._over(columns, schedule, row)) for row in rows]
+            if outermost == "rows":
+                body += [s for r, b in inner for s in r.around(self.wrap(outputs, b))]
+            else:
+                body += self.wrap(outputs, tuple(s for r, b in inner for s in r.around(b)))
+        for loop, block in reversed(self.hoisted.items()):
+            body = [count(f"{self.loops[loop]}_block", -(-self.extents[loop] // block), *body)]
+        return tuple(body)
+
+    def _outermost(self, schedule: Schedule) -> str:
+        """Return the loops that go outermost, so that least is read from far away again.
+
+        An operand that the cache does not hold is read again in every iteration of the loops
+        around that it does not depend on.
+        """
+        if schedule.row_operand is None or not schedule.over_output:
+            return "outputs"
+        whole = [_footprint(r, b).bytes(self.extents) for r, b in self._reads()]
+        row, column = whole[schedule.row_operand], whole[1 - schedule.row_operand]
+        outputs = [n for n in range(self.rank) if n not in self.tiled]
+        steps = [self.roles[n].steps for n in outputs]
+        again = [
+            prod([self.extents[n] for n, s in zip(outputs, steps, strict=True) if not s[k]])
+            for k in (schedule.row_operand, 1 - schedule.row_operand)
+        ]
+        tiles = 1
+        if schedule.rows is not None:
+            tiles = -(-self.extents[schedule.rows.loop] // schedule.rows.size)
+        (lanes,) = schedule.columns
+        vectors = -(-self.extents[lanes.loop] // (lanes.size * schedule.width))
+        costs = {
+            "outputs": _again(row, again[0]) + _again(column, again[1] * tiles),
+            "rows": _again(row, again[0]) + _again(column, tiles),
+            "columns": _again(row, vectors) + _again(column, 1),
+        }
+        return min(costs, key=lambda name: costs[name])
+
+    def _over(self, columns: Sequence[tuple[Piece, ...]], schedule: Schedule, row: Piece) -> Body:
+        tiles = [_inside(pieces, self._tile(schedule, row, pieces)) for pieces in columns]
+        return tuple(statement for tile in tiles for statement in tile)
+
+    def _row_pieces(self, schedule: Schedule) -> list[Piece]:
+        if schedule.rows is None:
+            return [Piece((Affine(0),))]
+        loop, size = schedule.rows.loop, schedule.rows.size
+        return cut("rows", self.extents[loop], size, self.overlaps, self._limits(loop))
+
+    def _column_pieces(self, schedule: Schedule) -> Iterator[tuple[Piece, ...]]:
+        """Yield a piece for every axis of the columns, in all their combinations."""
+        if schedule.over_output:
+            (axis,) = schedule.columns
+            extent = self.extents[axis.loop]
+            pieces = cut_lanes(
+                "columns", extent, axis.size, schedule.width, self.overlaps, self._limits(axis.loop)
+            )
+            yield from ((piece,) for piece in pieces)
+            return
+        axes = [
+            cut(f"columns{n}", self.extents[a.loop], a.size, False, self._limits(a.loop))
+            for n, a in enumerate(schedule.columns)
+        ]
+        yield from product(*axes)
+
+    def _limits(self, loop: int) -> Limits:
+        if loop != self.division.axis:
+            return NO_LIMITS
+        start, stop = self.division.limits(*self.phase.writes[loop])
+        return (start,), (stop,)
+
+    def _tile(self, schedule: Schedule, row: Piece, columns: tuple[Piece, ...]) -> Body:
+        return Tile(self, schedule, row, columns).body()
+
+    def wrap(self, loops: Sequence[int], body: Body) -> Body:
+        """Return the body inside loops, the first outermost, limited where an index demands it."""
+        for n in reversed(loops):
+            starts, stops = self.range_of(n)
+            starts += tuple(c.start for c in self.clips if c.loop == n)
+            stops += tuple(c.stop for c in self.clips if c.loop == n)
+            body = (For(self.loops[n], starts, stops, body),)
+        return body
+
+    def range_of(self, n: int) -> Limits:
+        """Return the limits of a loop but for its clips."""
+        block = self.hoisted.get(n)
+        name = f"{self.loops[n]}_block"
+        starts, stops = self._limits(n)
+        if block:
+            starts += (Limit(Affine(0, ((name, block),))),)
+            stops += (Limit(Affine(block, ((name, block),))),)
+        else:
+            starts = (Limit(Affine(0)), *starts)
+        return starts, (Limit(Affine(self.extents[n])), *stops)
+
+    # Elements --------------------------------------------------------------------------
+
+    def write(self, places: Places, value: Expression) -> Body:
+        target = tuple(
+            Affine(
+                start + step * places[n].constant, tuple((k, step * c) for k, c in places[n].terms)
+            )
+            for n, (start, step) in enumerate(self.phase.writes)
+        )
+        if self.stores:
+            return self.finish(target, value)
+        return (Accumulate(self.out, target, value),)
+
+    def term(self, places: Places, bindings: Bindings, active: int = 0) -> Expression:
+        if self.lead is not None:
+            function, arrays = self.lead
+            (read,) = self.spec.reads
+            indices = tuple(moved(i, places) for i in read.indices)
+            loads = tuple(Load(array, indices) for array in arrays)
+            return expand(function, loads, bindings, fused=self.machine.fma)
+        factors = [self.load(n, places, active) for n in range(len(self.operands))]
+        return reduce(lambda a, b: op("multiply", a, b), factors)
+
+    def load(self, operand: int, places: Places, active: int = 0) -> Expression:
+        read = self.spec.reads[operand]
+        indices = tuple(moved(i, places) for i in read.indices)
+        return Load(self.operands[operand], indices, active)
+
+
+def _inside(pieces: Sequence[Piece], body: Body) -> Body:
+    """Return a body inside the loops of pieces, the first outermost."""
+    for piece in reversed(pieces):
+        body = piece.around(body)
+    return body
+
+
+def ascending(spec: Contraction, operands: Sequence[Buffer]) -> Contraction:
+    """Return the contraction with summed loops turned round that would run backwards in memory.
+
+    Processors fetch ahead what is read upwards. An operand that reaches further counts.
+    """
+    for loop in range(spec.out_rank, len(spec.extents)):
+        steps = [_step(r, b, loop) for r, b in zip(spec.reads, operands, strict=True)]
+        if max(steps, key=abs, default=0) < 0:
+            spec = _turned_round(spec, loop)
+    return spec
+
+
+def _turned_round(spec: Contraction, loop: int) -> Contraction:
+    last = spec.extents[loop] - 1
+
+    def turn(index: AffineIndex) -> AffineIndex:
+        factor = index.coefficients[loop]
+        coefficients = (*index.coefficients[:loop], -factor, *index.coefficients[loop + 1 :])
+        return replace(index, constant=index.constant + factor * last, coefficients=coefficients)
+
+    reads = tuple(Read(r.shape, tuple(turn(i) for i in r.indices)) for r in spec.reads)
+    guards = tuple(Guard(turn(guard.index), guard.size) for guard in spec.guards)
+    return replace(spec, reads=reads, guards=guards)
+
+
+def _step(read: Read, buffer: Buffer, loop: int) -> int:
+    pairs = zip(read.indices, buffer.strides, strict=True)
+    return sum(i.coefficients[loop] * stride for i, stride in pairs)
+
+
+def _footprint(read: Read, buffer: Buffer) -> Footprint:
+    axes = tuple(
+        (size, tuple((n, c) for n, c in enumerate(index.coefficients) if c))
+        for index, size in zip(read.indices, read.shape, strict=True)
+    )
+    return Footprint(axes, buffer.dtype.itemsize)
+
+
+def _again(size: int, times: int) -> int:
+    """Return the traffic of reading memory again and again, if the cache does not hold it."""
+    return size * times if size > CACHE else size

@@ -1,0 +1,202 @@
+"""A tile of sums in registers: zeros, products, what is done with the sums."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise, product
+from typing import TYPE_CHECKING
+
+from lamina.compiler.elementary import Bindings
+from lamina.compiler.ir import (
+    LANE,
+    Affine,
+    Assign,
+    For,
+    Limit,
+    Load,
+    Local,
+    Statement,
+    Store,
+    contiguous,
+    op,
+    operations,
+)
+from lamina.compiler.lowering.building import Body, count, plus, zero
+from lamina.compiler.lowering.clips import Clip, segments
+from lamina.compiler.lowering.schedule import Schedule
+from lamina.compiler.lowering.tiles import Piece
+
+if TYPE_CHECKING:
+    from lamina.compiler.lowering.part import Part
+
+Places = Mapping[int, Affine]
+Key = tuple[int, ...]
+"""An element of a tile: its row, and its place along each axis of the columns."""
+
+FEW, SHORT = 2, 3
+"""Up to so many elements of a tile, or operations for each, a finish is written out."""
+
+
+class Tile:
+    """The sums of one tile: zeros, products, writes."""
+
+    def __init__(
+        self, part: Part, schedule: Schedule, row: Piece, columns: tuple[Piece, ...]
+    ) -> None:
+        self.part, self.schedule = part, schedule
+        self.row, self.columns = row, columns
+        self.kind = part.out.dtype
+        pieces = (row, *columns)
+        self.keys: list[Key] = list(product(*(range(len(piece.places)) for piece in pieces)))
+        self.loops = [None if schedule.rows is None else schedule.rows.loop]
+        self.loops += [axis.loop for axis in schedule.columns]
+        self.windows = self._windows()
+
+    def _windows(self) -> dict[int, int]:
+        """Return the loops that clips mention and the tile takes in whole: their place in keys."""
+        mentioned = {name for clip in self.part.clips for name in clip.names}
+        return {
+            loop: place
+            for place, loop in enumerate(self.loops)
+            if loop is not None and self.part.loops[loop] in mentioned
+        }
+
+    def body(self) -> Body:
+        """Return the loop over lanes around the sums."""
+        sums = [self._sum(key) for key in self.keys]
+        start = [Assign(total, zero(self.kind)) for total in sums]
+        if self._is_finished_later():
+            return self._finished_later(start)
+        ends = [
+            statement
+            for key, total in zip(self.keys, sums, strict=True)
+            for statement in self.part.write(self._places(key), total)
+        ]
+        inner = (*start, *self._sums(self.part.summed, self.keys), *ends)
+        lanes = self.columns[0].lanes if self.schedule.over_output else self.schedule.width
+        stop = (Limit(Affine(lanes)),)
+        return (For(LANE, (Limit(Affine(0)),), stop, inner, self.schedule.width),)
+
+    def _is_finished_later(self) -> bool:
+        """Return whether the finish is so long that it is written once, as a loop."""
+        if not self.part.stores or not self.schedule.over_output or len(self.keys) <= FEW:
+            return False
+        first = self.part.write(self._places(self.keys[0]), self._sum(self.keys[0]))
+        return operations(first) > SHORT
+
+    def _finished_later(self, start: Sequence[Statement]) -> Body:
+        """Return the loop that puts sums in a little memory, and those that finish them."""
+        (columns,), width = self.columns, self.schedule.width
+        shape = (len(self.row.places), len(columns.places), width)
+        tile = contiguous("tile", shape, self.kind)
+        lane = Affine(0, ((LANE, 1),))
+        ends = [Store(tile, (Affine(i), Affine(j), lane), self._sum((i, j))) for i, j in self.keys]
+        stop = (Limit(Affine(columns.lanes)),)
+        inner = (*start, *self._sums(self.part.summed, self.keys), *ends)
+        sums = For(LANE, (Limit(Affine(0)),), stop, inner, width)
+        row, names = Affine(0, (("row", 1),)), {**self._places(self.keys[0])}
+        if self.loops[0] is not None:
+            names[self.loops[0]] = plus(self.row.places[0], row)
+        finishes: Body = ()
+        for column, place in self._column_places(columns):
+            names[self.schedule.lane] = place
+            finish = self.part.write(names, Load(tile, (row, column, lane)))
+            body: Body = (For(LANE, (Limit(Affine(0)),), stop, finish, width),)
+            if column.terms:
+                body = (count("column", len(columns.places), *body),)
+            finishes += (count("row", len(self.row.places), *body),)
+        return (sums, *finishes)
+
+    def _column_places(self, columns: Piece) -> list[tuple[Affine, Affine]]:
+        """Return places in the tile and along the lanes' loop: one for all where they are even."""
+        places, width = columns.places, self.schedule.width
+        even = all(b.constant - a.constant == width for a, b in pairwise(places))
+        if even and len(places) > 1:
+            column = Affine(0, (("column", 1),))
+            return [(column, plus(places[0], Affine(0, (("column", width),))))]
+        return [(Affine(j), place) for j, place in enumerate(places)]
+
+    def _sum(self, key: Key) -> Local:
+        return Local("sum" + "_".join(map(str, key)), self.kind)
+
+    def _places(self, key: Key) -> dict[int, Affine]:
+        """Return where every loop stands for an element of the tile."""
+        found = self.part.plain()
+        pieces = (self.row, *self.columns)
+        for loop, piece, place in zip(self.loops, pieces, key, strict=True):
+            if loop is not None:
+                found[loop] = piece.places[place]
+        if not self.schedule.over_output:
+            width = self.schedule.width
+            found[self.schedule.lane] = Affine(0, (("block", width), (LANE, 1)))
+        return found
+
+    def _sums(self, loops: Sequence[int], keys: Sequence[Key]) -> Body:
+        """Return the summed loops; one that windows limit is cut where their elements change."""
+        if not loops:
+            return self._lane_blocks(keys)
+        (n, *rest), part = loops, self.part
+        clips = [clip for clip in part.clips if clip.loop == n]
+        names = {part.loops[loop] for loop in self.windows}
+        cutting = [clip for clip in clips if names & clip.names]
+        starts, stops = part.range_of(n)
+        starts += tuple(c.start for c in clips if c not in cutting)
+        stops += tuple(c.stop for c in clips if c not in cutting)
+        if not cutting:
+            return (For(part.loops[n], starts, stops, self._sums(rest, keys)),)
+        found: list[Statement] = []
+        for begin, end, inside in segments(part.extents[n], self._ranges(cutting, keys)):
+            limits = (*starts, Limit(Affine(begin))), (*stops, Limit(Affine(end)))
+            found.append(For(part.loops[n], *limits, self._sums(rest, inside)))
+        return tuple(found)
+
+    def _ranges(self, clips: Sequence[Clip], keys: Sequence[Key]) -> dict[Key, tuple[int, int]]:
+        """Return the first and last-but-one iteration that each element takes part in."""
+        found = {}
+        for key in keys:
+            values = {self.part.loops[loop]: key[place] for loop, place in self.windows.items()}
+            found[key] = (
+                max(clip.first(values) for clip in clips),
+                min(clip.end(values) for clip in clips),
+            )
+        return found
+
+    def _lane_blocks(self, keys: Sequence[Key]) -> Body:
+        """Return the loop over vectors where lanes are summed, and what is left of the last."""
+        if self.schedule.over_output:
+            return tuple(self._products(keys, {}))
+        loop, width = self.schedule.lane, self.schedule.width
+        whole, rest = divmod(self.part.extents[loop], width)
+        body: Body = ()
+        if whole:
+            body = (count("block", whole, *self._products(keys, {})),)
+        if rest:
+            last = {loop: Affine(whole * width, ((LANE, 1),))}
+            body += tuple(self._products(keys, last, rest))
+        return body
+
+    def _products(
+        self, keys: Sequence[Key], moved_to: Places, active: int = 0
+    ) -> Iterator[Statement]:
+        """Yield loads and products: columns' operands first, each row's right before its use."""
+        places = {key: {**self._places(key), **moved_to} for key in keys}
+        if self.schedule.row_operand is None:
+            for key in keys:
+                bindings = Bindings("u")
+                term = self.part.term(places[key], bindings, active)
+                yield from bindings.statements
+                yield Assign(self._sum(key), op("sum", self._sum(key), term))
+            return
+        row, column = self.schedule.row_operand, 1 - self.schedule.row_operand
+        for key in keys:
+            if key[0] == keys[0][0]:
+                yield Assign(self._column(key), self.part.load(column, places[key], active))
+        element = Local("row", self.kind)
+        for key in keys:
+            if key[1:] == keys[0][1:]:
+                yield Assign(element, self.part.load(row, places[key], active))
+            term = op("multiply", element, self._column(key))
+            yield Assign(self._sum(key), op("sum", self._sum(key), term))
+
+    def _column(self, key: Key) -> Local:
+        return Local("column" + "_".join(map(str, key[1:])), self.kind)
