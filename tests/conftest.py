@@ -12,6 +12,8 @@ from hypothesis import settings
 settings.register_profile("lamina", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("lamina")
 
+os.environ["LAMINA_DEBUG"] = "verify"  # what every pass makes
+
 
 @pytest.fixture(scope="session", autouse=True)
 def native_code_folder() -> Iterator[None]:

@@ -35,6 +35,9 @@ SIZES = (32, 1, 7, 64, 17, 33, 16, 48, 3, 32)
 WARM_UP = 5
 """Runs of every thread after which memory must have reached its size."""
 
+LONGEST_WARM_UP = 600
+"""Seconds after which a warm-up has failed."""
+
 ALLOWED_MIB = 8.0
 Step = Callable[[lamina.Tensor, lamina.Tensor, lamina.Tensor], object]
 
@@ -147,16 +150,18 @@ def soak(minutes: float, threads: int) -> int:
 
 
 def watched(seconds: float, stop: threading.Event, workers: list[Worker]) -> list[Sample]:
-    """Sample until the time is over; return the samples after the warm-up."""
+    """Wait for the warm-up, then sample for so many seconds."""
+    deadline = time.monotonic() + LONGEST_WARM_UP
+    while any(worker.runs < WARM_UP for worker in workers):
+        if stop.wait(0.1) or time.monotonic() > deadline:
+            return []
     samples: list[Sample] = []
     due = time.monotonic()
     end = due + seconds
     while time.monotonic() < end and not stop.wait(min(seconds / 60, 30)):
-        now = sample()
-        if all(worker.runs >= WARM_UP for worker in workers):
-            samples.append(now)
+        samples.append(sample())
         if time.monotonic() > due:
-            print(f"{now}, runs {[w.runs for w in workers]}", flush=True)
+            print(f"{samples[-1]}, runs {[w.runs for w in workers]}", flush=True)
             due += seconds / 10
     return samples
 
@@ -164,7 +169,7 @@ def watched(seconds: float, stop: threading.Event, workers: list[Worker]) -> lis
 def report(settled: list[Sample], workers: list[Worker]) -> int:
     errors = [error for worker in workers for error in worker.errors]
     if not settled:
-        print("\n".join(["error: the warm-up took all the time", *errors]), file=sys.stderr)
+        print("\n".join(["error: the warm-up did not end", *errors]), file=sys.stderr)
         return 1
     growth = max(s.mebibytes for s in settled) - settled[0].mebibytes
     if growth > ALLOWED_MIB:

@@ -106,12 +106,13 @@ class Channels:
 
 
 def _own_axes(operation: Contraction, own: int, other: int) -> Iterator[tuple[int, int]]:
-    """Yield the output loops that only one operand has, with its axis along them."""
+    """Yield the output loops that only one operand has, with its axis that is as long as they."""
     for loop in range(operation.out_rank):
         if any(index.coefficients[loop] for index in operation.reads[other].indices):
             continue
-        for axis, index in enumerate(operation.reads[own].indices):
-            if _is_loop(index, loop):
+        read = operation.reads[own]
+        for axis, (index, size) in enumerate(zip(read.indices, read.shape, strict=True)):
+            if _is_loop(index, loop) and size == operation.extents[loop]:
                 yield loop, axis
 
 

@@ -80,6 +80,8 @@ class Grouping:
         for place, node in enumerate(self.nodes):
             if not self._only_summed(node):
                 self._add(node, place)
+        self.names = self._names_of_inputs()
+        self.reading = self._readers()
         self.in_place = {
             output: number for output, number in replaced.items() if self._fits(output, number)
         }
@@ -138,10 +140,10 @@ class Grouping:
         unit = self.unit_of.get(id(node))
         if unit is None or self.program.outputs.count(self.program.outputs[output]) > 1:
             return False
-        names = self._names_of(given)
+        names = self.names[id(given)]
         if not names.isdisjoint(self.kept):
             return False
-        readers = {u for u in self.units if not names.isdisjoint(u.operands())}
+        readers = {reader for name in names for reader in self.reading.get(name, ())}
         if any(_depends(reader, unit) for reader in readers if reader is not unit):
             return False
         if unit in readers and not self._reads_in_place(unit, names, node):
@@ -149,14 +151,24 @@ class Grouping:
         unit.before |= readers - {unit}
         return True
 
-    def _names_of(self, given: Node) -> set[int]:
-        """Return the ids of an input and of all nodes that are its memory by another name."""
-        names = {id(given)}
+    def _names_of_inputs(self) -> dict[int, set[int]]:
+        """Return, by an input's id, the ids of it and of all nodes that are its memory."""
+        names = {id(node): {id(node)} for node in self.program.inputs}
+        base = {id(node): id(node) for node in self.program.inputs}
         for node in self.nodes:
             view = isinstance(node.operation, Contraction) and node.operation.is_view
-            if (is_renaming(node) or view) and id(node.operands[0]) in names:
-                names.add(id(node))
+            if (is_renaming(node) or view) and id(node.operands[0]) in base:
+                base[id(node)] = base[id(node.operands[0])]
+                names[base[id(node)]].add(id(node))
         return names
+
+    def _readers(self) -> dict[int, list[Unit]]:
+        """Return, by a node's id, the units that read it."""
+        found: dict[int, list[Unit]] = {}
+        for unit in self.units:
+            for operand in unit.operands():
+                found.setdefault(operand, []).append(unit)
+        return found
 
     def _reads_in_place(self, unit: Unit, names: set[int], node: Node) -> bool:
         """Return whether the unit reads the old elements only where it writes the new ones."""

@@ -51,6 +51,8 @@ def optimise(
     The passes are repeated until none changes anything, so optimising the result changes
     nothing. ``observe(name, program)`` is called with the program as it was traced, then
     after each pass that changed it; with ``LAMINA_DEBUG=passes`` each listing goes to stderr.
+    What goes in and what comes out is verified; with ``LAMINA_DEBUG=verify``, as in the tests, what
+    each pass makes is too.
 
     Errors: `GraphError` if a pass breaks the program (it names the pass).
 
@@ -72,6 +74,7 @@ def optimise(
             program = _run(transform, program, observe)
         if program is before:
             break
+    verify(program)
     return program
 
 
@@ -79,7 +82,8 @@ def _run(transform: Pass, program: Program, observe: Observer | None) -> Program
     result = transform(program)
     if result is program:
         return program
-    check(transform.__name__, program, result)
+    if "verify" in _debugging():
+        check(transform.__name__, program, result)
     if observe:
         observe(transform.__name__, result)
     return result
@@ -102,8 +106,11 @@ def check(name: str, before: Program, after: Program) -> None:
 
 
 def _default_observer() -> Observer | None:
-    chosen = os.environ.get("LAMINA_DEBUG", "").split(",")
-    return _print_listing if "passes" in chosen else None
+    return _print_listing if "passes" in _debugging() else None
+
+
+def _debugging() -> list[str]:
+    return os.environ.get("LAMINA_DEBUG", "").split(",")
 
 
 def _print_listing(name: str, program: Program) -> None:
