@@ -91,11 +91,26 @@ def divide(out: Buffer, parts: Sequence[Mapping[int, tuple[int, int]]], work: fl
     for axis in sorted(set.intersection(*(set(part) for part in parts))):
         unit = lcm(*(n for part in parts for n in part[axis]))
         units = -(-out.shape[axis] // unit)
-        size = unit * -(-units // min(wanted, units))
+        size = unit * _balanced(units, min(wanted, units))
         chunks = -(-out.shape[axis] // size)
         if chunks > best.chunks and best.chunks < ENOUGH:
             best = Division(axis, size, chunks)
     return best
+
+
+def _balanced(units: int, wanted: int) -> int:
+    """Return how many units make a chunk: about as many as wanted, and few threads end together.
+
+    With t threads the longest way is that of the thread with the most chunks.
+    """
+    most = -(-units // wanted)
+
+    def late(size: int) -> float:
+        chunks = -(-units // size)
+        return sum(-(-chunks // t) * t * size / units for t in (2, 4))
+
+    sizes = range(max(1, most // 2), most + 1) if wanted > 1 else (most,)
+    return min(sizes, key=lambda size: (round(late(size), 3), -size))
 
 
 def divided(out: Buffer, loops: Sequence[str], body: Body, work: float) -> tuple[Body, int]:
