@@ -8,16 +8,15 @@ their own.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 from lamina.compiler.grouping import source
 from lamina.compiler.machines import Machine
 from lamina.compiler.passes.views import as_view
-from lamina.compiler.splitting import Split, block
+from lamina.compiler.splitting import Split, block, is_loop, own_axes
 from lamina.core.node import Node
 from lamina.core.program import Program
 from lamina.core.types import Shape
-from lamina.ops.affine import AffineIndex
 from lamina.ops.contraction import Contraction
 from lamina.ops.pointwise import Cast, Pointwise
 from lamina.ops.window import Window
@@ -69,7 +68,7 @@ class Channels:
             return
         image = 1 - where[0]
         self._surround(node.operands[image], operation, image)
-        found = list(_own_axes(operation, where[0], image))
+        found = list(own_axes(operation, where[0], image))
         loop, axis = max(found, key=lambda pair: operation.extents[pair[0]], default=(0, -1))
         if axis >= 0 and 2 * operation.extents[loop] >= self.lanes:
             self.axes[id(node)] = loop
@@ -105,22 +104,6 @@ class Channels:
                 return
 
 
-def _own_axes(operation: Contraction, own: int, other: int) -> Iterator[tuple[int, int]]:
-    """Yield the output loops that only one operand has, with its axis that is as long as they."""
-    for loop in range(operation.out_rank):
-        if any(index.coefficients[loop] for index in operation.reads[other].indices):
-            continue
-        read = operation.reads[own]
-        for axis, (index, size) in enumerate(zip(read.indices, read.shape, strict=True)):
-            if _is_loop(index, loop) and size == operation.extents[loop]:
-                yield loop, axis
-
-
-def _is_loop(index: AffineIndex, loop: int) -> bool:
-    plain = tuple(int(n == loop) for n in range(len(index.coefficients)))
-    return (index.constant, index.coefficients, index.divisor) == (0, plain, 1)
-
-
 def _followed(node: Node, operand: Node, axis: int) -> int | None:
     """Return where an operand's axis is in the result; None if it is not there."""
     operation = node.operation
@@ -137,7 +120,7 @@ def _followed(node: Node, operand: Node, axis: int) -> int | None:
         return None
     rank = len(node.shape)
     loops = range(min(rank, len(contraction.extents)))
-    return next((n for n in loops if _is_loop(read.indices[axis], n)), None)
+    return next((n for n in loops if is_loop(read.indices[axis], n)), None)
 
 
 def _same_axes(base: Shape, shape: Shape) -> dict[int, int] | None:

@@ -24,7 +24,7 @@ from lamina.compiler.layouts import (
 from lamina.compiler.lowering.contraction import sums_over_lanes
 from lamina.compiler.lowering.finish import BASE, Stage
 from lamina.compiler.machines import Machine
-from lamina.compiler.splitting import Split
+from lamina.compiler.splitting import Split, split_along
 from lamina.core.node import Node
 from lamina.core.program import Program
 from lamina.core.types import Array, Type
@@ -90,6 +90,7 @@ class Planner:
         self.ready: list[tuple[Kernel, list[Storage], str]] = []
         self.batch = Batch(program, machine, weights)
         self.channels = None if self.batch.length else Channels(program, machine, weights)
+        self.splits = {} if self.channels is None else dict(self.channels.splits)
         self.grouping = Grouping(program, self.replaced)
         self.needed = self._needed()
         for number, node in enumerate(program.inputs):
@@ -330,20 +331,31 @@ class Planner:
         if split is not None:
             given[split.operand] = self._packed(node.operands[split.operand], split)
             return given
-        if node.dtype.kind != "f" or not self._sums_over_lanes(node, out, given):
+        alone = len(given) == 1  # then lanes are added up less often than a copy costs
+        if alone or node.dtype.kind != "f" or not self._sums_over_lanes(node, out, given):
             return given
         for place, operand in enumerate(node.operands):
             turned = list(given)
             turned[place] = Place(row_major(operand.type), given[place].storage)
             changed = turned[place].layout != given[place].layout
             if changed and not self._sums_over_lanes(node, out, turned):
-                given[place] = self._turned(operand, turned[place].layout)
+                given[place] = self._blocked(node, place, turned[place].layout)
                 break
         return given
 
+    def _blocked(self, node: Node, place: int, layout: Layout) -> Place:
+        """Return a copy of an operand for lanes along its last axis: in blocks, if it can be."""
+        operand, operation = node.operands[place], node.operation
+        assert isinstance(operation, Contraction)
+        split = split_along(operation, place, self.machine.lanes(node.dtype.itemsize))
+        if split is None:
+            return self._turned(operand, layout)
+        self.splits[id(node)] = split
+        return self._packed(operand, split)
+
     def _split(self, node: Node) -> Split | None:
         """Return how a contraction's loop over output channels is split, if it is."""
-        return None if self.channels is None else self.channels.splits.get(id(node))
+        return self.splits.get(id(node))
 
     def _packed(self, node: Node, split: Split) -> Place:
         """Return a copy of weights in which blocks lie in one piece, made once."""

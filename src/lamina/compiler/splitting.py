@@ -8,6 +8,7 @@ lie together.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from lamina.compiler.layouts import Layout
@@ -100,3 +101,32 @@ BLOCKS = (2, 3, 1)
 def block(extent: int, width: int) -> int:
     """Return the length of blocks that divides a loop; the whole if none does."""
     return next((n * width for n in BLOCKS if extent % (n * width) == 0), extent)
+
+
+def split_along(spec: Contraction, operand: int, width: int) -> Split | None:
+    """Return the split of the output loop along an operand's last axis, if that is all it is."""
+    if len(spec.reads) != 2 or not spec.reads[operand].shape:
+        return None
+    axis = len(spec.reads[operand].shape) - 1
+    for loop, own in own_axes(spec, operand, 1 - operand):
+        size = block(spec.extents[loop], width)
+        if own == axis and size < spec.extents[loop]:
+            return Split(loop, size, operand, axis)
+    return None
+
+
+def own_axes(operation: Contraction, own: int, other: int) -> Iterator[tuple[int, int]]:
+    """Yield the output loops that only one operand has, with its axis that is as long as they."""
+    for loop in range(operation.out_rank):
+        if any(index.coefficients[loop] for index in operation.reads[other].indices):
+            continue
+        read = operation.reads[own]
+        for axis, (index, size) in enumerate(zip(read.indices, read.shape, strict=True)):
+            if is_loop(index, loop) and size == operation.extents[loop]:
+                yield loop, axis
+
+
+def is_loop(index: AffineIndex, loop: int) -> bool:
+    """Return whether an index is a loop and nothing else."""
+    plain = tuple(int(n == loop) for n in range(len(index.coefficients)))
+    return (index.constant, index.coefficients, index.divisor) == (0, plain, 1)
