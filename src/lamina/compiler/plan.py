@@ -331,8 +331,7 @@ class Planner:
         if split is not None:
             given[split.operand] = self._packed(node.operands[split.operand], split)
             return given
-        alone = len(given) == 1  # then lanes are added up less often than a copy costs
-        if alone or node.dtype.kind != "f" or not self._sums_over_lanes(node, out, given):
+        if node.dtype.kind != "f" or not self._sums_over_lanes(node, out, given):
             return given
         for place, operand in enumerate(node.operands):
             turned = list(given)
