@@ -15,6 +15,7 @@ from lamina.compiler.ir import (
     Kernel,
     Limit,
     Op,
+    Prefetch,
     Statement,
 )
 
@@ -50,6 +51,8 @@ class _Counter:
     def statement(self, statement: Statement, loops: Mapping[str, int]) -> Fraction:
         if isinstance(statement, If):
             return self.body(statement.body, loops)
+        if isinstance(statement, Prefetch):
+            return Fraction(0)
         if not isinstance(statement, For):
             return Fraction(_sums(statement.value))
         start = max(-(-_value(x.affine, loops) // x.divisor) for x in statement.starts)

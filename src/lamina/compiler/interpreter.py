@@ -18,6 +18,7 @@ from lamina.compiler.ir import (
     Buffer,
     Expression,
     For,
+    If,
     Kernel,
     Load,
     Local,
@@ -59,7 +60,7 @@ class _Run:
                 self.memory[statement.buffer.name][place] += self.value(statement.value)
             elif isinstance(statement, Assign):
                 self.locals[statement.local.name] = self.value(statement.value)
-            elif self.value(statement.condition):
+            elif isinstance(statement, If) and self.value(statement.condition):
                 self.statements(statement.body)
 
     def loop(self, statement: For) -> None:

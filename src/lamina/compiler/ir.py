@@ -199,7 +199,15 @@ class If:
     body: tuple[Statement, ...]
 
 
-Statement = For | Store | Accumulate | Assign | If
+@dataclass(frozen=True, slots=True)
+class Prefetch:
+    """A hint that an element, if there is one, will soon be read; nothing is computed."""
+
+    buffer: Buffer
+    indices: tuple[Expression, ...]
+
+
+Statement = For | Store | Accumulate | Assign | If | Prefetch
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from lamina.compiler.ir import (
     Load,
     Local,
     Number,
+    Prefetch,
     Statement,
     Store,
 )
@@ -83,6 +84,8 @@ def _head(statement: Statement) -> str:
         return f"if {text(statement.condition)}:"
     if isinstance(statement, Assign):
         return f"{statement.local.name} = {text(statement.value)}"
+    if isinstance(statement, Prefetch):
+        return f"fetch {_element(statement)}"
     sign = "+=" if isinstance(statement, Accumulate) else "="
     return f"{_element(statement)} {sign} {text(statement.value)}"
 
@@ -95,7 +98,7 @@ def _limits(limits: Sequence[Limit], name: str, left: str, right: str) -> str:
     return parts[0] if len(parts) == 1 else f"{name}({', '.join(parts)})"
 
 
-def _element(at: Load | Store | Accumulate) -> str:
+def _element(at: Load | Store | Accumulate | Prefetch) -> str:
     return f"{at.buffer.name}[{', '.join(text(i) for i in at.indices)}]"
 
 

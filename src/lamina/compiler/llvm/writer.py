@@ -22,6 +22,7 @@ from lamina.compiler.ir import (
     Local,
     Number,
     Op,
+    Prefetch,
     Statement,
     Store,
 )
@@ -113,6 +114,8 @@ class KernelWriter:
             elif isinstance(statement, Assign):
                 value = self.spread(self.value(statement.value))
                 self.b.store(value, self.variable(statement.local))
+            elif isinstance(statement, Prefetch):
+                self.prefetch(statement)
             else:
                 self.branch(statement)
 
@@ -245,6 +248,15 @@ class KernelWriter:
             if isinstance(index, Affine):
                 step += stride * sum(c for n, c in index.terms if n == self.lane)
         return step
+
+    def prefetch(self, statement: Prefetch) -> None:
+        """Write the hint; its address may be beyond the buffer, as nothing is read."""
+        constant, terms, _ = _offset(statement.buffer, statement.indices)
+        kind = llvm_type(statement.buffer.dtype)
+        place = self._place(statement.buffer, terms, kind)
+        address = self.b.gep(place, [I64(constant)], source_etype=kind)
+        fetch = self._intrinsic("llvm.prefetch.p0", L.VoidType(), [POINTER, I32, I32, I32])
+        self.b.call(fetch, [address, I32(0), I32(3), I32(1)])  # to read, and keep near; data
 
     def branch(self, statement: If) -> None:
         with self.b.if_then(self.value(statement.condition)):

@@ -262,6 +262,12 @@ class Part:
 
     # Elements --------------------------------------------------------------------------
 
+    def is_far(self, operand: int) -> bool:
+        """Return whether an operand is too large for the cache."""
+        return (
+            _footprint(self.spec.reads[operand], self.operands[operand]).bytes(self.extents) > CACHE
+        )
+
     def write(self, places: Places, value: Expression) -> Body:
         target = tuple(
             Affine(

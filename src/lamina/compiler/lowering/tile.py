@@ -15,6 +15,7 @@ from lamina.compiler.ir import (
     Limit,
     Load,
     Local,
+    Prefetch,
     Statement,
     Store,
     contiguous,
@@ -35,6 +36,9 @@ Key = tuple[int, ...]
 
 FEW, SHORT = 2, 3
 """Up to so many elements of a tile, or operations for each, a finish is written out."""
+
+AHEAD = 48
+"""Steps: with two vectors each, more than a page."""
 
 
 class Tile:
@@ -191,12 +195,35 @@ class Tile:
         for key in keys:
             if key[0] == keys[0][0]:
                 yield Assign(self._column(key), self.part.load(column, places[key], active))
+        yield from self._fetches(column, keys, places)
         element = Local("row", self.kind)
         for key in keys:
             if key[1:] == keys[0][1:]:
                 yield Assign(element, self.part.load(row, places[key], active))
             term = op("multiply", element, self._column(key))
             yield Assign(self._sum(key), op("sum", self._sum(key), term))
+
+    def _fetches(
+        self, column: int, keys: Sequence[Key], places: Mapping[Key, Places]
+    ) -> Iterator[Statement]:
+        """Yield hints at what columns read some steps later, if it comes from far away.
+
+        Processors fetch ahead by themselves, but not across pages.
+        """
+        part = self.part
+        if not (self.schedule.over_output and part.summed) or not part.is_far(column):
+            return
+        for key in keys:
+            if key[0] != keys[0][0]:
+                return
+            load = part.load(column, {**places[key], **self._ahead(places[key])})
+            if isinstance(load, Load):
+                yield Prefetch(load.buffer, load.indices)
+
+    def _ahead(self, places: Places) -> Places:
+        """Return where the innermost summed loop stands some steps later."""
+        inner = self.part.summed[-1]
+        return {inner: plus(places[inner], Affine(AHEAD))}
 
     def _column(self, key: Key) -> Local:
         return Local("column" + "_".join(map(str, key[1:])), self.kind)
