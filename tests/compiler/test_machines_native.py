@@ -84,6 +84,23 @@ def test_a_training_step(machine: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("machine", ["avx2", "sse", "generic"])
+def test_some_functions_against_pytorch(machine: str) -> None:
+    lacking = named(machine).lacking(binding.get_host_cpu_features(), platform.machine())
+    if lacking:
+        pytest.skip(f"this host lacks {', '.join(lacking)}")
+    code = """
+from tests.torch_reference.test_compiled_against_torch import failures, slice_of_cases
+found = failures(slice_of_cases())
+assert not found, found
+"""
+    environment = {**os.environ, SETTING: machine, "LAMINA_TEST_SLICE": "7/150"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_machine_that_is_not_known_is_an_error() -> None:
     code = "import lamina; lamina.compile(lambda x: x * 2)(lamina.ones(3))"
     environment = {**os.environ, SETTING: "abacus"}
