@@ -17,6 +17,7 @@ import os
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from lamina.core.errors import ArgumentError
 
@@ -88,15 +89,20 @@ class Machine:
         >>> [(tile.rows, tile.vectors) for tile in named("avx2").tiles()]
         [(4, 3), (6, 2), (2, 5), (2, 4), (14, 1), (1, 7), (1, 6)]
         """
-        rows = ((self.rows(vectors, itemsize), vectors) for vectors in range(1, self.registers))
-        largest = [Tile(r, v) for r, v in rows if r]
-        return tuple(sorted(largest, key=lambda t: (t.loads_per_multiplication, -t.rows)))
+        return _tiles(self, itemsize)
 
     def lacking(self, features: Mapping[str, bool], architecture: str) -> tuple[str, ...]:
         """What a host lacks to run this machine's code."""
         if self.architecture not in ("", _normal(architecture)):
             return (f"the architecture {self.architecture}",)
         return tuple(feature for feature in self.requires if not features.get(feature))
+
+
+@cache
+def _tiles(machine: Machine, itemsize: int) -> tuple[Tile, ...]:
+    rows = ((machine.rows(vectors, itemsize), vectors) for vectors in range(1, machine.registers))
+    largest = [Tile(r, v) for r, v in rows if r]
+    return tuple(sorted(largest, key=lambda t: (t.loads_per_multiplication, -t.rows)))
 
 
 # In the order of preference. LLVM's x86-64-v4 would split vectors of 64 bytes in two unless told.
