@@ -46,7 +46,6 @@ POLYNOMIALS = {
         ROOT - 1,
         (9, 20),
     ),
-    "TANH": Polynomial("(tanh √t / √t - 1) / t", odd(mp.tanh), 0, 0.625**2, (5, 11)),
     "SINH": Polynomial("(sinh √t / √t - 1) / t", odd(mp.sinh), 0, 1, (4, 8)),
     "SIN": Polynomial("(sin √t / √t - 1) / t", odd(mp.sin), 0, 0.62, (0, 7)),
     "COS": Polynomial(

@@ -10,10 +10,12 @@ import pytest
 import lamina
 from lamina.compiler import kernels, pool
 from lamina.compiler.executable import Executable
-from lamina.compiler.ir import contiguous
+from lamina.compiler.interpreter import interpret
+from lamina.compiler.ir import Accumulate, For, Kernel, Number, Statement, contiguous
 from lamina.compiler.llvm import machine
 from lamina.compiler.lowering import division
-from lamina.compiler.lowering.division import UNDIVIDED, Division, divide
+from lamina.compiler.lowering.building import at, names
+from lamina.compiler.lowering.division import UNDIVIDED, along, divide
 from lamina.core.node import Operation
 from lamina.core.types import float32
 from lamina.ops import REGISTRY
@@ -79,12 +81,36 @@ def test_chunks_cover_each_place_once() -> None:
         found = divide(contiguous("x", (length,), float32), [{0: (unit, 1)}], rng.random() * 1e-3)
         if found == UNDIVIDED:
             continue
-        assert found.size % unit == 0
-        assert (found.chunks - 1) * found.size < length <= found.chunks * found.size
+        (cut,) = found.cuts
+        assert cut.size % unit == 0
+        assert (found.chunks - 1) * cut.size < length <= found.chunks * cut.size
 
 
 def test_the_first_axis_with_enough_chunks_is_divided() -> None:
     out = contiguous("x", (64, 64), float32)
-    assert divide(out, [{0: (1, 1), 1: (1, 1)}], 1.0) == Division(0, 2, 32)
-    assert divide(out, [{0: (64, 1), 1: (1, 1)}], 1.0).axis == 1
+    assert divide(out, [{0: (1, 1), 1: (1, 1)}], 1.0) == along(0, 2, 32)
+    assert divide(out, [{0: (64, 1), 1: (1, 1)}], 1.0).cuts[0].axis == 1
     assert divide(out, [{0: (1, 1)}, {1: (1, 1)}], 1.0) == UNDIVIDED
+
+
+def test_two_axes_are_divided_where_one_gives_unequal_shares() -> None:
+    out = contiguous("x", (4, 5), float32)
+    assert divide(out, [{0: (1, 1), 1: (1, 1)}], 1.0).chunks == 5
+    found = divide(out, [{0: (1, 1), 1: (1, 1)}], 1.0, pairs=True)
+    assert (found.chunks, found.inner) == (20, 5)
+
+
+def test_chunks_of_two_axes_cover_each_place_once() -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(100):
+        shape = tuple(int(n) for n in rng.integers(1, 12, 3))
+        out = contiguous("x", shape, float32)
+        units = {axis: (int(rng.integers(1, 4)), 1) for axis in range(3)}
+        found = divide(out, [units], rng.random() * 2e-5, pairs=True)
+        loops = names(shape)
+        body: tuple[Statement, ...] = (Accumulate(out, at(loops), Number(1.0, float32)),)
+        for axis in range(3):
+            body = (For(loops[axis], *found.limits_along(axis, shape[axis]), body),)
+        written = np.zeros(out.span, np.float32)
+        interpret(Kernel("k", (out,), found.around(body), found.chunks), [written])
+        assert np.array_equal(written, np.ones(out.span))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lamina.compiler.elementary.coefficients import EXP, LOG2, LOG2_E, SINH, TANH
+from lamina.compiler.elementary.coefficients import EXP, LOG2, LOG2_E, SINH
 from lamina.compiler.elementary.floats import (
     at_most,
     clamp,
@@ -76,25 +76,32 @@ def expm1(x: Term) -> Term:
 def logistic(x: Term) -> Term:
     """1 / (1 + e^-|x|) for x ≥ 0 and e^-|x| / (1 + e^-|x|) below: neither can overflow.
 
-    The quotient is corrected by its remainder and by what the denominator lost in rounding.
+    What the denominator lost in rounding is made good.
     """
     small = exp(-abs(x))
     numerator = select(x < 0.0, small, 1.0)
     denominator = 1.0 + small
     lost = small - (denominator - 1.0)
+    return _quotient(numerator, denominator, lost)
+
+
+def tanh(x: Term) -> Term:
+    """-m / (2 + m) for m = e^-2|x| - 1 = 2ᵏ (r + r² P(r)) + (2ᵏ - 1), and the sign of x."""
+    form = format_of(x.dtype)
+    reduced = reduce(at_most(abs(x), 0.35 * (form.fraction + 3)) * -2.0)
+    power = power_of_two(reduced.exponent, x.dtype)
+    lessened = fma(power, reduced.square + reduced.rest, power - 1.0)
+    denominator = 2.0 + lessened
+    lost = lessened - (denominator - 2.0)
+    return with_sign(_quotient(lessened, denominator, lost), x)
+
+
+def _quotient(numerator: Term, denominator: Term, lost: Term) -> Term:
+    """Return numerator / (denominator + lost), the quotient corrected by its remainder."""
     inverse = 1.0 / denominator
     value = numerator * inverse
     remainder = fma(-value, lost, fma(-value, denominator, numerator))
     return fma(remainder, inverse, value)
-
-
-def tanh(x: Term) -> Term:
-    """x + x³ P(x²) near zero, 1 - 2 / (e^2|x| + 1) beyond."""
-    form = format_of(x.dtype)
-    size = abs(x)
-    twice = at_most(size + size, 0.7 * (form.fraction + 3))
-    far = 1.0 - 2.0 / (reduce(twice).small() + 1.0)
-    return with_sign(select(size < 0.625, odd(size, TANH[form.bits]), far), x)
 
 
 def sinh(x: Term) -> Term:

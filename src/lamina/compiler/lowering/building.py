@@ -130,6 +130,11 @@ def plus(a: Affine, b: Affine) -> Affine:
     return Affine(a.constant + b.constant, (*a.terms, *b.terms))
 
 
+def scaled(a: Affine, factor: int) -> Affine:
+    """Return a multiple of an index."""
+    return Affine(factor * a.constant, tuple((name, factor * c) for name, c in a.terms))
+
+
 def moved(index: AffineIndex, places: Mapping[int, Affine]) -> Affine:
     """Return an index with every loop replaced by where it stands."""
     constant = index.constant

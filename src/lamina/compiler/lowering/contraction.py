@@ -50,13 +50,15 @@ def finish_contraction(
     if not parts:
         return fill(out, zero(out.dtype)), 1
     separate, complete = _are_separate(parts), _is_complete(parts, out)
-    division = divide(out, [part.divisible() for part in parts], _work(parts, out, operands))
+    axes = [part.divisible() for part in parts]
+    division = divide(out, axes, _work(parts, out, operands), pairs=True)
     for part in parts:
         part.stores, part.finish, part.division = separate, finish, division
         part.lead = None if lead is None else (lead, operands)
         part.overlaps = separate and not finish.overwrites
     start = () if complete else division.fill(out, zero(out.dtype))
-    return (*start, *(s for part in parts for s in part.body())), division.chunks
+    body = (*start, *(s for part in parts for s in part.body()))
+    return division.around(body), division.chunks
 
 
 def can_finish(

@@ -119,13 +119,9 @@ class Part:
             for n in range(self.rank)
             if n not in self.tiled
         }
-        rows = None if self.schedule is None else self.schedule.rows
-        if rows is not None and self.phase.writes[rows.loop] == (0, 1):
-            found[rows.loop] = (1, rows.size)
-        if self.schedule is not None and self.schedule.over_output:
-            (axis,) = self.schedule.columns
-            if self.phase.writes[axis.loop] == (0, 1):
-                found[axis.loop] = (1, axis.size * self.schedule.width)
+        for axis in () if self.schedule is None else self.schedule.axes:
+            if axis.loop < self.rank and self.phase.writes[axis.loop] == (0, 1):
+                found[axis.loop] = (1, axis.size)
         return found
 
     # Nests -----------------------------------------------------------------------------
@@ -231,10 +227,9 @@ class Part:
         yield from product(*axes)
 
     def _limits(self, loop: int) -> Limits:
-        if loop != self.division.axis:
+        if loop >= self.rank:
             return NO_LIMITS
-        start, stop = self.division.limits(*self.phase.writes[loop])
-        return (start,), (stop,)
+        return self.division.limits(loop, *self.phase.writes[loop])
 
     def _tile(self, schedule: Schedule, row: Piece, columns: tuple[Piece, ...]) -> Body:
         return Tile(self, schedule, row, columns).body()

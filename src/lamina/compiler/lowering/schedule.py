@@ -64,6 +64,13 @@ class Schedule:
     width: int
 
     @property
+    def axes(self) -> tuple[Axis, ...]:
+        """Rows and columns, in iterations of their loops."""
+        along = self.width if self.over_output else 1
+        columns = tuple(Axis(axis.loop, along * axis.size) for axis in self.columns)
+        return columns if self.rows is None else (self.rows, *columns)
+
+    @property
     def tiled(self) -> frozenset[int]:
         """The loops that the tile replaces."""
         rows = () if self.rows is None else (self.rows.loop,)
@@ -120,12 +127,16 @@ def _over_sums(roles: Sequence[Role], lane: int, width: int, machine: Machine) -
         return Schedule(lane, False, None, None if rows is None else Axis(rows, size), (), width)
     rows, columns = _own_loop(roles, 0, {lane}), _own_loop(roles, 1, {lane})
     windows = [n for n in _own_loops(roles, 1) if n not in (lane, columns)]
-    windows = [n for n in windows if roles[n].unrollable and roles[n].extent <= LONGEST_WINDOW]
+    windows = [n for n in windows if _is_window(roles[n])]
     nearest = sorted(windows, key=lambda n: abs(roles[n].steps[1]))[:1]
     found = [_sum_tile(roles, rows, columns, window, machine) for window in (*nearest, None)]
     _, row_size, axes = min((f for f in found if f), key=lambda f: f[0])
     axis = None if rows is None else Axis(rows, row_size)
     return Schedule(lane, False, 0, axis, axes, width)
+
+
+def _is_window(role: Role) -> bool:
+    return role.extent <= LONGEST_WINDOW and (role.unrollable or not role.clipped)
 
 
 _SumTile = tuple[float, int, tuple[Axis, ...]]

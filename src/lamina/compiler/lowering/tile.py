@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise, product
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,17 @@ FEW, SHORT = 2, 3
 
 AHEAD = 48
 """Steps: with two vectors each, more than a page."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Vectors that are finished at once: where in the tile and along the loop, and how often."""
+
+    column: Affine
+    place: Affine
+    times: int
+    stop: int
+    lanes: int
 
 
 class Tile:
@@ -91,34 +103,52 @@ class Tile:
     def _finished_later(self, start: Sequence[Statement]) -> Body:
         """Return the loop that puts sums in a little memory, and those that finish them."""
         (columns,), width = self.columns, self.schedule.width
-        shape = (len(self.row.places), len(columns.places), width)
-        tile = contiguous("tile", shape, self.kind)
-        lane = Affine(0, ((LANE, 1),))
-        ends = [Store(tile, (Affine(i), Affine(j), lane), self._sum((i, j))) for i, j in self.keys]
-        stop = (Limit(Affine(columns.lanes)),)
+        tile = contiguous("tile", (len(self.row.places), len(columns.places) * width), self.kind)
+        ends = [
+            Store(tile, (Affine(i), Affine(j * width, ((LANE, 1),))), self._sum((i, j)))
+            for i, j in self.keys
+        ]
         inner = (*start, *self._sums(self.part.summed, self.keys), *ends)
-        sums = For(LANE, (Limit(Affine(0)),), stop, inner, width)
+        sums = For(LANE, (Limit(Affine(0)),), (Limit(Affine(columns.lanes)),), inner, width)
         row, names = Affine(0, (("row", 1),)), {**self._places(self.keys[0])}
         if self.loops[0] is not None:
             names[self.loops[0]] = plus(self.row.places[0], row)
         finishes: Body = ()
-        for column, place in self._column_places(columns):
-            names[self.schedule.lane] = place
-            finish = self.part.write(names, Load(tile, (row, column, lane)))
-            body: Body = (For(LANE, (Limit(Affine(0)),), stop, finish, width),)
-            if column.terms:
-                body = (count("column", len(columns.places), *body),)
+        for run in self._runs(columns):
+            names[self.schedule.lane] = run.place
+            finish = self.part.write(names, Load(tile, (row, run.column)))
+            body: Body = (
+                For(LANE, (Limit(Affine(0)),), (Limit(Affine(run.stop)),), finish, run.lanes),
+            )
+            if run.times > 1:
+                body = (count("column", run.times, *body),)
             finishes += (count("row", len(self.row.places), *body),)
         return (sums, *finishes)
 
-    def _column_places(self, columns: Piece) -> list[tuple[Affine, Affine]]:
-        """Return places in the tile and along the lanes' loop: one for all where they are even."""
+    def _runs(self, columns: Piece) -> list[_Run]:
+        """Return runs of neighbouring vectors: one for all where they are even.
+
+        Several vectors at once wait less for one operation after another.
+        """
         places, width = columns.places, self.schedule.width
         even = all(b.constant - a.constant == width for a, b in pairwise(places))
-        if even and len(places) > 1:
-            column = Affine(0, (("column", 1),))
-            return [(column, plus(places[0], Affine(0, (("column", width),))))]
-        return [(Affine(j), place) for j, place in enumerate(places)]
+        if not even or len(places) == 1:
+            return [
+                _Run(Affine(j * width, ((LANE, 1),)), place, 1, columns.lanes, width)
+                for j, place in enumerate(places)
+            ]
+        at_once = self._at_once(len(places))
+        lanes, times = at_once * width, len(places) // at_once
+        step = Affine(0, (("column", lanes),) if times > 1 else ())
+        column = plus(Affine(0, ((LANE, 1),)), step)
+        return [_Run(column, plus(places[0], step), times, lanes, lanes)]
+
+    def _at_once(self, vectors: int) -> int:
+        """Return the greatest power of two that divides a number and leaves registers enough."""
+        fitting = (
+            n for n in (8, 4, 2) if vectors % n == 0 and 8 * n <= self.part.machine.registers
+        )
+        return next(fitting, 1)
 
     def _sum(self, key: Key) -> Local:
         return Local("sum" + "_".join(map(str, key)), self.kind)

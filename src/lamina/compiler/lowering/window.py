@@ -8,6 +8,7 @@ are selections lane by lane and nothing branches.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import reduce
 
 import numpy as np
@@ -192,9 +193,10 @@ class _Windows:
         touched = sum(b.span * b.dtype.itemsize for b in (x, *each))
         shape = tuple(self.extents[: self.rank])
         division = divide(Buffer("", shape, out.dtype, (0,) * self.rank), [free], touched / 8)
-        if division.axis < 0 or out is not x:
+        if out is not x:
             return division
-        return Division(self._axis(division.axis), division.size, division.chunks)
+        cuts = tuple(replace(cut, axis=self._axis(cut.axis)) for cut in division.cuts)
+        return replace(division, cuts=cuts)
 
     def _axis(self, loop: int) -> int:
         """Return the axis that windows are read along at just that loop; -1 if there is none."""
