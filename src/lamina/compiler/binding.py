@@ -32,18 +32,18 @@ class Frame:
 
     def __init__(self, binding: Binding) -> None:
         executable, fixed = binding.executable, binding.fixed
-        plan, inputs = executable.plan, len(executable.program.inputs)
-        self.arena = aligned((plan.arena,), np.dtype(np.uint8))
+        code, inputs = executable.code, len(executable.program.inputs)
+        self.arena = aligned((code.arena,), np.dtype(np.uint8))
         addresses = executable.module.addresses
-        first = inputs + len(plan.constants)
+        first = inputs + len(code.constants)
         base = address(self.arena)
-        last = first + len(plan.outputs)
-        self.pointers = np.zeros(last + len(plan.temporaries), np.uint64)
+        last = first + len(executable.outputs)
+        self.pointers = np.zeros(last + len(code.offsets), np.uint64)
         for number, array in fixed.items():
             self.pointers[number] = address(array)
-        self.pointers[inputs:first] = [address(c) for c in plan.constants]
-        self.pointers[last:] = [base + t.offset for t in plan.temporaries]
-        if binding.is_prepared and plan.prepared:
+        self.pointers[inputs:first] = [address(c) for c in code.constants]
+        self.pointers[last:] = [base + offset for offset in code.offsets]
+        if binding.is_prepared and code.prepares:
             _native(addresses["prepare"])(address(self.pointers), pool.submit_address())
         self.program = addresses["run" if binding.is_prepared else "both"]
         self._call = binding.wanted.call(self.program, self.pointers)
@@ -65,13 +65,13 @@ class Binding:
         self._frames: list[Frame] = []
         #: Whether what depends on static inputs alone is done once for each frame.
         self.is_prepared = executable.static <= self.fixed.keys()
-        self.returned = executable.plan.outputs
+        self.returned = executable.outputs
         self._made = [(t.shape, t.dtype) for t in self.returned]
         self.wanted = self._what_is_wanted()
         self._run = self.wanted.run
 
     def _what_is_wanted(self) -> Wanted:
-        first = len(self.types) + len(self.executable.plan.constants)
+        first = len(self.types) + len(self.executable.code.constants)
         places = [*self.rest, *(first + n for n in range(len(self.returned)))]
         into = set(self.executable.donated.values())
         written = [*(n in into for n in self.rest), *(True for _ in self.returned)]

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from lamina.compiler import llvm
 from lamina.compiler.binding import Binding
 from lamina.compiler.cache import kept
-from lamina.compiler.listing import listing
-from lamina.compiler.passes.pipeline import optimise
-from lamina.compiler.plan import Plan, Planner
+from lamina.compiler.code import Code, from_bytes
+from lamina.compiler.debugging import debugging
+from lamina.compiler.fingerprint import fingerprint
 from lamina.core.program import Program
-from lamina.core.types import Array
+from lamina.core.types import Array, Type
+
+if TYPE_CHECKING:
+    from lamina.compiler.plan import Plan
 
 
 class Executable:
@@ -34,17 +39,44 @@ class Executable:
         self.program = program
         self.donated = dict(donated or {})
         self.static = frozenset(static)
-        self.optimised = optimise(program)
-        self.plan: Plan = Planner(self.optimised, llvm.machine(), self.donated, self.static).plan
-        self.module = llvm.NativeModule(self._object_code(), ("run", "prepare", "both", "calls"))
+        self.outputs: list[Type] = [
+            node.type for n, node in enumerate(program.outputs) if n not in self.donated
+        ]
+        self.code = self._code()
+        self.module = llvm.NativeModule(self.code.native, ("run", "prepare", "both", "calls"))
         #: The program with no input fixed.
         self.unbound = self.bind({})
 
-    def _object_code(self) -> bytes:
-        """Return native code: from the disk if it was compiled before, for any program."""
+    def _code(self) -> Code:
+        """Return the code: from the disk if an equal program was compiled before.
+
+        Where passes are watched, they are run, and the disk has the native code of equal kernels.
+        """
+        found = None if debugging() else fingerprint(self.program, self.donated, self.static)
+        if found is None:
+            kernels = map(repr, (self.plan.kernels, *self._order()))
+            return self._planned(kept((*llvm.identity(), *kernels), self._native))
+        known = [node.value for node in self.program.nodes if node.value is not None]
+        parts = (*llvm.identity(), *found)
+        content = kept(parts, lambda: self._planned(self._native()).to_bytes(known))
+        return from_bytes(content, known)
+
+    def _planned(self, native: bytes) -> Code:
         plan = self.plan
-        parts = (*llvm.identity(), *map(repr, (plan.kernels, *self._order())))
-        return kept(parts, lambda: llvm.object_code(self.llvm_text()))
+        offsets = [storage.offset for storage in plan.temporaries]
+        return Code(native, plan.constants, offsets, plan.arena, plan.prepared > 0)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The kernels and the memory: made anew where the code comes from the disk."""
+        from lamina.compiler.passes.pipeline import optimise
+        from lamina.compiler.plan import Planner
+
+        optimised = optimise(self.program)
+        return Planner(optimised, llvm.machine(), self.donated, self.static).plan
+
+    def _native(self) -> bytes:
+        return llvm.object_code(self.llvm_text())
 
     def llvm_text(self) -> str:
         """Return the program in LLVM's language."""
@@ -56,7 +88,7 @@ class Executable:
     @property
     def arena_bytes(self) -> int:
         """How much memory a call needs beside inputs, constants and outputs."""
-        return self.plan.arena
+        return self.code.arena
 
     def bind(self, fixed: Mapping[int, Array]) -> Binding:
         """Return the program with some inputs, by number, fixed to arrays: a call takes the rest.
@@ -75,6 +107,9 @@ class Executable:
 
     def show(self, stage: str) -> str:
         """Return the program as text at one stage: graph, passes, loops, llvm or asm."""
+        from lamina.compiler.listing import listing
+        from lamina.compiler.passes.pipeline import optimise
+
         if stage == "graph":
             return str(self.program)
         if stage == "passes":

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 
+from lamina.compiler.debugging import debugging
 from lamina.compiler.passes.compose_views import absorb_views, compose_reads
 from lamina.compiler.passes.drop_unit_axes import drop_unit_axes
 from lamina.compiler.passes.eliminate_common import eliminate_common
@@ -82,7 +82,7 @@ def _run(transform: Pass, program: Program, observe: Observer | None) -> Program
     result = transform(program)
     if result is program:
         return program
-    if "verify" in _debugging():
+    if "verify" in debugging():
         check(transform.__name__, program, result)
     if observe:
         observe(transform.__name__, result)
@@ -106,11 +106,7 @@ def check(name: str, before: Program, after: Program) -> None:
 
 
 def _default_observer() -> Observer | None:
-    return _print_listing if "passes" in _debugging() else None
-
-
-def _debugging() -> list[str]:
-    return os.environ.get("LAMINA_DEBUG", "").split(",")
+    return _print_listing if "passes" in debugging() else None
 
 
 def _print_listing(name: str, program: Program) -> None:
