@@ -19,7 +19,7 @@ def test_every_call_of_a_kernel(kind: list[str]) -> None:
     done = run("lenet", *kind, "--rounds", "1", "--json")
     assert done.exit_code == 0, done.output
     record = json.loads(done.output)
-    assert record["peak_gflops"] > 0
+    assert record["peak_gflops"] > 0 and record["arena_bytes"] > 4 * 6 * 28 * 28
     assert record["seconds"] == pytest.approx(sum(c["seconds"] for c in record["calls"]))
     places = " ".join(call["place"] for call in record["calls"])
     assert "act2" in places and "act4" in places

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,13 @@ from lamina.compiler.executable import Executable
 from lamina.core.program import Program
 from lamina.tensors import Tensor, jvp, trace, vjp
 from tests.torch_reference.answer import Answer
-from tests.torch_reference.case import FunctionCase, direction
+from tests.torch_reference.case import FunctionCase, LayerCase, OptimiserCase, direction
+from tests.torch_reference.compiled_steps import program_of
 from tests.torch_reference.data import Array
 from tests.torch_reference.lamina_side import LaminaSide
 from tests.torch_reference.side import bound
+
+CompiledCase = FunctionCase | LayerCase | OptimiserCase
 
 TOGETHER = 24
 """Cases compiled as one program."""
@@ -25,13 +28,14 @@ TOGETHER = 24
 class Traced:
     """A case as a program: its arguments, and what its outputs answer."""
 
-    case: FunctionCase
+    case: CompiledCase
     program: Program
     arguments: tuple[Array, ...]
     names: tuple[str, ...]
+    plain: Answer = field(default_factory=dict)
 
 
-def answers(cases: Sequence[FunctionCase]) -> Iterator[tuple[FunctionCase, Answer | Exception]]:
+def answers(cases: Sequence[CompiledCase]) -> Iterator[tuple[CompiledCase, Answer | Exception]]:
     """Yield every case with its answer by native code, or with why it cannot be traced."""
     waiting: list[Traced] = []
     for case in cases:
@@ -45,17 +49,22 @@ def answers(cases: Sequence[FunctionCase]) -> Iterator[tuple[FunctionCase, Answe
     yield from _run(waiting)
 
 
-def _run(many: Sequence[Traced]) -> Iterator[tuple[FunctionCase, Answer]]:
+def _run(many: Sequence[Traced]) -> Iterator[tuple[CompiledCase, Answer]]:
     if not many:
         return
     inputs = tuple(node for each in many for node in each.program.inputs)
     outputs = tuple(node for each in many for node in each.program.outputs)
     found = iter(Executable(Program(inputs, outputs))(*(a for e in many for a in e.arguments)))
     for each in many:
-        yield each.case, {name: next(found) for name in each.names}
+        yield each.case, each.plain | {name: next(found) for name in each.names}
 
 
-def traced(case: FunctionCase) -> Traced:
+def traced(case: CompiledCase) -> Traced:
+    """Return the case as a program."""
+    return _function(case) if isinstance(case, FunctionCase) else Traced(case, *program_of(case))
+
+
+def _function(case: FunctionCase) -> Traced:
     """Return the case's outputs, gradients and tangents as one program.
 
     Integer inputs are constants, as they are mostly sizes and indices that shape the program.

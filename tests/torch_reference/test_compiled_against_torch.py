@@ -1,4 +1,4 @@
-"""Native code's answers are PyTorch's: values, gradients and tangents of functions.
+"""Native code's answers are PyTorch's: functions with derivatives, layers, optimisers' steps.
 
 A run compares one case in twelve. ``LAMINA_TEST_SLICE=0/1`` takes all of them (some minutes),
 ``5/12`` another part.
@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import TypeGuard
 
 import numpy as np
 import pytest
 
 from tests.torch_reference.answer import digests, disagreements
-from tests.torch_reference.case import FunctionCase
+from tests.torch_reference.case import Case
 from tests.torch_reference.cases import all_cases
 from tests.torch_reference.comparison import recorded
-from tests.torch_reference.compiled import answers
+from tests.torch_reference.compiled import CompiledCase, answers
 
 WORKERS = 4
 
@@ -24,13 +25,18 @@ NOT_COMPILED: dict[str, str] = {}
 """Functions that no program can be made of, and why."""
 
 
-def slice_of_cases() -> list[FunctionCase]:
-    """Return the cases of this run: those of one part of all, spread over all functions."""
+def slice_of_cases() -> list[CompiledCase]:
+    """Return the cases of this run: those of one part of all, spread over all kinds."""
     part, parts = map(int, os.environ.get("LAMINA_TEST_SLICE", "0/12").split("/"))
-    return [case for case in all_cases() if isinstance(case, FunctionCase)][part::parts]
+    return [case for case in all_cases() if computes(case)][part::parts]
 
 
-def failures(cases: Sequence[FunctionCase]) -> list[str]:
+def computes(case: Case) -> TypeGuard[CompiledCase]:
+    """Return whether a case is about computing (not about schedules, drawing or state dicts)."""
+    return isinstance(case, CompiledCase) and getattr(case, "resume", -1) < 0
+
+
+def failures(cases: Sequence[CompiledCase]) -> list[str]:
     """Return what differs from the recorded answers, or did not compile without a reason."""
     found: list[str] = []
     for case, answer in answers(cases):

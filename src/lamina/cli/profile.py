@@ -13,7 +13,7 @@ from lamina.cli.output import emit_json, emit_table
 from lamina.nn import models
 
 if TYPE_CHECKING:
-    from lamina.compiler.profiling import Line
+    from lamina.compiler.profiling import Line, Profile
     from lamina.train.compiled import CompiledStep
 
 CLASSES = 10
@@ -39,13 +39,19 @@ def profile(
     """
     if model not in models.names():
         raise unknown("model", model, models.names())
-    found = sorted(_measured(model, batch, inference, rounds), key=lambda x: -x.seconds)
+    measured = _measured(model, batch, inference, rounds)
+    found = sorted(measured, key=lambda x: -x.seconds)
     peak = _peak()
     total = sum(line.seconds for line in found)
     if as_json:
-        emit_json({"seconds": total, "peak_gflops": peak, "calls": [_record(x) for x in found]})
+        calls = [_record(x) for x in found]
+        arena = measured.arena_bytes
+        emit_json({"seconds": total, "peak_gflops": peak, "arena_bytes": arena, "calls": calls})
         return
-    title = f"{model}, batch {batch}: {total * 1e3:.3f} ms in {len(found)} calls of kernels"
+    title = (
+        f"{model}, batch {batch}: {total * 1e3:.3f} ms in {len(found)} calls of kernels, "
+        f"{measured.arena_bytes / 2**20:.1f} MiB for what lies between"
+    )
     emit_table(COLUMNS, [_row(line, total, peak) for line in found[:lines]], title)
 
 
@@ -71,7 +77,7 @@ def _record(line: Line) -> dict[str, Any]:
     return {**asdict(line), "gflops": line.gigaflops, "gbytes": line.gigabytes}
 
 
-def _measured(name: str, batch: int, inference: bool, rounds: int) -> list[Line]:
+def _measured(name: str, batch: int, inference: bool, rounds: int) -> Profile:
     """Run one step whole, then call by call."""
     from lamina import compile, random, tensor
 

@@ -15,7 +15,7 @@ from lamina.compiler.ir import Kernel
 from lamina.compiler.memory import address
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from lamina.compiler.binding import Binding
     from lamina.core.types import Array
@@ -49,7 +49,19 @@ class Line:
         return self.bytes / self.seconds / 1e9
 
 
-def profile(binding: Binding, arguments: Sequence[Array], rounds: int = 10) -> list[Line]:
+class Profile(list[Line]):
+    """The calls of a program's kernels, in their order.
+
+    ``arena_bytes`` is the memory for everything between inputs, constants and outputs, which
+    share it as they come and go: the peak of what a step needs beside weights and data.
+    """
+
+    def __init__(self, lines: Iterable[Line], arena_bytes: int) -> None:
+        super().__init__(lines)
+        self.arena_bytes = arena_bytes
+
+
+def profile(binding: Binding, arguments: Sequence[Array], rounds: int = 10) -> Profile:
     """Run a program call by call, and return each call's median time.
 
     The program is run whole before, so that memory holds what each call expects. Donated
@@ -66,7 +78,7 @@ def profile(binding: Binding, arguments: Sequence[Array], rounds: int = 10) -> l
         for n in entries:
             times[n][turn] = _timed(tasks[n] or 0, kernels[n], frame)
     del outputs
-    return [
+    lines = [
         Line(
             plan.names[n],
             kernels[n].name,
@@ -77,6 +89,7 @@ def profile(binding: Binding, arguments: Sequence[Array], rounds: int = 10) -> l
         )
         for n in entries
     ]
+    return Profile(lines, plan.arena)
 
 
 def _timed(task: int, kernel: Kernel, frame: Frame) -> float:

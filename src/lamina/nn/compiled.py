@@ -21,7 +21,7 @@ from lamina.tensors.quick import Finish, finishing
 if TYPE_CHECKING:
     from lamina.compiler.binding import Binding
     from lamina.compiler.executable import Executable
-    from lamina.compiler.profiling import Line
+    from lamina.compiler.profiling import Profile
 
 _node = attrgetter("node")
 
@@ -65,7 +65,7 @@ class CompiledModule(Compiled):
             return super().__call__(*arguments, **keywords)
         return self._call(arguments, keywords)
 
-    def profile(self, *arguments: Any, rounds: int = 10, **keywords: Any) -> list[Line]:
+    def profile(self, *arguments: Any, rounds: int = 10, **keywords: Any) -> Profile:
         """Return where the time of a call goes, as for a function."""
         with self._lock:
             self._look_around()

@@ -21,7 +21,7 @@ from lamina.tensors.tree import leaves, map_tree, rebuild
 if TYPE_CHECKING:
     from lamina.compiler.binding import Binding
     from lamina.compiler.executable import Executable
-    from lamina.compiler.profiling import Line
+    from lamina.compiler.profiling import Profile
 
 WAYS = 4
 """How many kinds of calls are tried before the arguments are looked at in full."""
@@ -66,11 +66,12 @@ class Compiled:
         executable, _ = self._get(Arguments(arguments, keywords))
         return executable.show(stage)
 
-    def profile(self, *arguments: Any, rounds: int = 10, **keywords: Any) -> list[Line]:
+    def profile(self, *arguments: Any, rounds: int = 10, **keywords: Any) -> Profile:
         """Return where the time of a call with these arguments goes: a line for each kernel's call.
 
         Each line has the layer it is for, the kernel's name in ``show("loops")``, the median of
-        ``rounds`` times in seconds, the operations and the bytes.
+        ``rounds`` times in seconds, the operations and the bytes. The whole has ``arena_bytes``,
+        the memory for what lies between inputs and outputs.
 
         >>> import lamina
         >>> double = lamina.compile(lambda x: 2 * x)

@@ -29,7 +29,7 @@ from lamina.train.undo import Log, Step
 if TYPE_CHECKING:
     from lamina.compiler.binding import Binding
     from lamina.compiler.executable import Executable
-    from lamina.compiler.profiling import Line
+    from lamina.compiler.profiling import Profile
 
 State = dict[str, Tensor]
 
@@ -84,7 +84,7 @@ class CompiledStep:
                 return found
         return self._step(inputs, targets, key)
 
-    def profile(self, inputs: Tensor, targets: Tensor, key: Tensor, rounds: int = 10) -> list[Line]:
+    def profile(self, inputs: Tensor, targets: Tensor, key: Tensor, rounds: int = 10) -> Profile:
         """Run some steps, and return where their time goes: a line for each kernel's call."""
         from lamina.compiler.profiling import profile
 

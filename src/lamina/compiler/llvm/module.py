@@ -113,7 +113,7 @@ def optimise(text: str, to: binding.TargetMachine | None = None) -> binding.Modu
     module.triple, module.data_layout = to.triple, str(to.target_data)
     module.verify()
     options = binding.create_pipeline_tuning_options(speed_level=3)
-    options.loop_vectorization = options.slp_vectorization = True
+    options.loop_vectorization = True
     options.loop_unrolling = False  # tiles are unrolled already; more only costs time to compile
     builder = binding.create_pass_builder(to, options)
     builder.getModulePassManager().run(module, builder)
