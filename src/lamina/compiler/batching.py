@@ -9,6 +9,7 @@ from lamina.core.node import Node
 from lamina.core.program import Program
 from lamina.ops.affine import AffineIndex
 from lamina.ops.contraction import Contraction
+from lamina.ops.pointwise import Cast, Pointwise
 from lamina.ops.random import RandomBits
 
 
@@ -49,8 +50,25 @@ def _along_first_loop(index: AffineIndex) -> bool:
 
 
 def _length(program: Program, given: list[Node], machine: Machine) -> int:
-    """Return the first length of inputs that most of the program's nodes share."""
+    """Return the first length of inputs that most of the program's nodes share.
+
+    It is 0 for programs of pointwise functions and sums: they are as fast in any order of memory,
+    and to turn what they read would take longer than they do.
+    """
+    if all(_runs_in_any_order(node) for node in program.nodes):
+        return 0
     lengths = [n.shape[0] for n in program.nodes if len(n.shape) > 1 and n.value is None]
     found = {n.shape[0] for n in given if len(n.shape) > 1}
     enough = sorted(n for n in found if 2 * n >= machine.lanes(4))
     return max(enough, key=lengths.count, default=0)
+
+
+def _runs_in_any_order(node: Node) -> bool:
+    operation = node.operation
+    single = isinstance(operation, Contraction) and len(operation.reads) == 1
+    return (
+        node.value is not None
+        or not node.operands
+        or single
+        or isinstance(operation, Pointwise | Cast)
+    )

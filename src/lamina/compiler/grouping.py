@@ -15,7 +15,7 @@ from heapq import heapify, heappop, heappush
 from lamina.compiler.passes.formulas import size
 from lamina.compiler.passes.numbers import as_const
 from lamina.compiler.passes.rewriting import consumers
-from lamina.compiler.passes.sums import is_sum
+from lamina.compiler.passes.sums import adds_up
 from lamina.compiler.passes.views import as_view
 from lamina.core.node import Node
 from lamina.core.program import Program
@@ -95,7 +95,7 @@ class Grouping:
         unit.nodes.append(node)
         unit.place = place
         self.unit_of[id(node)] = unit
-        if is_sum(node) and self._only_summed(node.operands[0]):
+        if adds_up(node) and self._only_summed(node.operands[0]):
             unit.lead = node.operands[0]
         for operand in (*node.operands, *(unit.lead.operands if unit.lead else ())):
             before = self.unit_of.get(id(operand))
@@ -109,7 +109,7 @@ class Grouping:
         readers = self.readers[id(node)].values()
         whole = {id(o) for o in node.operands if as_view(o) is None and as_const(o) is None}
         floats = all(o.dtype == node.dtype for o in node.operands)
-        summed = bool(readers) and all(is_sum(reader) for reader in readers)
+        summed = bool(readers) and all(adds_up(reader) for reader in readers)
         return summed and floats and node.dtype.kind == "f" and len(whole) <= MOST_SUMMED
 
     def _home(self, node: Node) -> Unit | None:

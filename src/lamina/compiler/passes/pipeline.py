@@ -15,12 +15,13 @@ from lamina.compiler.passes.fuse_pointwise import fuse_pointwise
 from lamina.compiler.passes.rewriting import count_operations
 from lamina.compiler.passes.share_relu import share_relu
 from lamina.compiler.passes.simplify import remove_identities, sink_reshapes
+from lamina.compiler.passes.split_sums import split_sums
 from lamina.core.errors import GraphError
 from lamina.core.program import Program
 from lamina.core.verify import verify
 
-MAY_ADD = frozenset({"factor_sums"})
-"""Passes that may add small operations to save large ones, the second of which others remove."""
+MAY_ADD = frozenset({"factor_sums", "split_sums"})
+"""Passes that may add operations, to save large ones or to share them among threads."""
 
 MOST_ROUNDS = 16
 """More rounds than any program has been seen to need (3 or 4)."""
@@ -41,6 +42,9 @@ PASSES: tuple[Pass, ...] = (
     fuse_pointwise,
 )
 """What `optimise` does, in this order, until nothing changes."""
+
+LAST: tuple[Pass, ...] = (split_sums,)
+"""What it does then."""
 
 
 def optimise(
@@ -74,6 +78,8 @@ def optimise(
             program = _run(transform, program, observe)
         if program is before:
             break
+    for transform in LAST:
+        program = _run(transform, program, observe)
     verify(program)
     return program
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from lamina.core.node import Node
 from lamina.ops.contraction import Contraction
+
+LONG = 64
+"""Terms of each of the parts of a sum."""
 
 
 def is_sum(node: Node) -> bool:
@@ -20,6 +25,23 @@ def is_sum(node: Node) -> bool:
         for i, loops in zip(indices, used, strict=True)
     )
     return plain and sorted(loops[0] for loops in used) == list(range(len(operation.extents)))
+
+
+def adds_up(node: Node) -> bool:
+    """Return whether a node is a sum, or a few long parts of one."""
+    operation = node.operation
+    if is_sum(node):
+        return True
+    if node.value is not None or not isinstance(operation, Contraction) or operation.guards:
+        return False
+    if len(operation.reads) != 1 or prod(operation.extents) < LONG * prod(operation.out_shape):
+        return False
+    (read,) = operation.reads
+    inside = all(
+        index.divisor == 1 and index.stays_inside(operation.extents, size)
+        for index, size in zip(read.indices, read.shape, strict=True)
+    )
+    return inside and prod(read.shape) == prod(operation.extents)
 
 
 def loops_of(operation: Contraction) -> list[int]:
