@@ -23,20 +23,22 @@ from lamina.tensors import *  # noqa: F403
 from lamina.tensors import __all__ as _tensor_names
 
 if TYPE_CHECKING:
-    from lamina import data, functions, nn, optim, train
+    from lamina import data, diff, functions, insight, nn, optim, train
     from lamina.compiler.pool import get_num_threads, set_num_threads
 
 _THREADS = ("get_num_threads", "set_num_threads")
-_PARTS = ("data", "functions", "nn", "optim", "train")
+_PARTS = ("data", "diff", "functions", "insight", "nn", "optim", "train")
 
 __all__ = [
     "bool_",
     "data",
+    "diff",
     "errors",
     "float32",
     "float64",
     "functions",
     "get_num_threads",
+    "insight",
     "int8",
     "int16",
     "int32",

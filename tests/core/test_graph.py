@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 import lamina
+from lamina.autodiff import levels
+from lamina.autodiff.levels import TAPE, Level
 from lamina.core.context import suppress
 from lamina.core.graph import topological
 from lamina.core.node import Node, apply, constant, placeholder, variable
 from lamina.core.program import Program
 from lamina.core.types import Type
 from lamina.core.verify import verify
-from lamina.diff import levels
-from lamina.diff.levels import TAPE, Level
 from lamina.ops import scalars
 from lamina.ops.pointwise import Pointwise
 from lamina.tensors import Tensor

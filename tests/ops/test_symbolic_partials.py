@@ -11,7 +11,7 @@ import sympy
 
 from lamina.core.errors import ArgumentError
 from lamina.core.types import Array
-from lamina.diff.symbolic import symbols, to_sympy
+from lamina.diff.symbolic.scalars import symbols, to_sympy
 from lamina.ops import SCALARS, activations, scalars
 from lamina.ops.pointwise import example_operands
 from lamina.ops.scalar import Arg, Const, Out, Scalar, formula
@@ -171,7 +171,7 @@ sys.modules["sympy"] = None
 import lamina
 from lamina.core.errors import MissingExtraError
 try:
-    import lamina.diff.symbolic
+    import lamina.diff.symbolic.scalars
 except MissingExtraError as error:
     print(error)
 """

@@ -9,8 +9,8 @@ from weakref import ref
 import numpy as np
 
 from lamina import nn
+from lamina.autodiff.levels import TAPE
 from lamina.core.program import Program
-from lamina.diff.levels import TAPE
 from lamina.tensors import Tensor, trace
 from tests.torch_reference.answer import Answer
 from tests.torch_reference.case import LayerCase, OptimiserCase

@@ -1,6 +1,8 @@
-"""Differentiation, graph to graph: forward and reverse mode over the same derivative rules."""
+"""Four ways to differentiate a function: numerical, symbolic, forward mode, reverse mode.
 
-from lamina.diff.forward import pushforward
-from lamina.diff.reverse import pullback
+Each can be used alone, and all give the same `Derivative`.
+"""
 
-__all__ = ["pullback", "pushforward"]
+from lamina.diff.interface import Derivative, Engine, Function
+
+__all__ = ["Derivative", "Engine", "Function"]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from lamina.autodiff import pullback
+from lamina.autodiff.levels import TAPE, over
+from lamina.autodiff.rules import plus
 from lamina.core.context import STATE, Recorder, suppress
 from lamina.core.errors import GradientError, ShapeError
 from lamina.core.graph import topological
 from lamina.core.node import Node
-from lamina.diff import pullback
-from lamina.diff.levels import TAPE, over
-from lamina.diff.rules import plus
 from lamina.tensors.creation import ones_like
 from lamina.tensors.handle import Tensor, TensorLike, as_tensor
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
+from lamina.autodiff.levels import TAPE, over
 from lamina.core.context import STATE, compiling
 from lamina.core.errors import ArgumentError
 from lamina.core.program import Program
 from lamina.core.types import DEFAULT_FLOAT, DType, float64
-from lamina.diff.levels import TAPE, over
 from lamina.tensors.handle import Tensor, as_tensor
 from lamina.tensors.quick import Finish, Quick, finishing, is_input, repeatable
 from lamina.tensors.tracing import trace

@@ -9,11 +9,11 @@ from weakref import ref
 
 import numpy as np
 
+from lamina.autodiff.levels import TAPE
 from lamina.core.blame import user_line
 from lamina.core.errors import ArgumentError, DTypeError, GradientError, ShapeError, TraceError
 from lamina.core.node import CONSTANT, Node, apply, constant, variable
 from lamina.core.types import DEFAULT_FLOAT, Array, DType, Shape, Type, as_dtype, is_float
-from lamina.diff.levels import TAPE
 from lamina.ops.structure import Detach
 from lamina.tensors.methods import Methods, link
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lamina.autodiff.levels import TAPE
 from lamina.core.types import Array, Type, float32
-from lamina.diff.levels import TAPE
 from lamina.tensors.handle import Tensor, as_tensor, known
 from lamina.tensors.tree import map_tree
 

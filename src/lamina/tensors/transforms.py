@@ -1,6 +1,6 @@
 """Derivatives of functions: grad, vjp, jvp, Jacobians, Hessians, nested to any order.
 
-Every differentiation has a level of its own (`lamina.diff.levels`): its variables are new
+Every differentiation has a level of its own (`lamina.autodiff.levels`): its variables are new
 nodes that carry the level's bit, and its results no longer do. Nested derivatives of any mix
 of modes therefore never confuse their perturbations.
 """
@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from lamina.autodiff import pullback, pushforward
+from lamina.autodiff.levels import Level, over
+from lamina.autodiff.rules import zeros_like
 from lamina.core.context import release, suppress
 from lamina.core.errors import ArgumentError, DTypeError, GradientError, ShapeError
 from lamina.core.node import Node, constant
 from lamina.core.node import apply as apply_node
 from lamina.core.types import is_float
-from lamina.diff import pullback, pushforward
-from lamina.diff.levels import Level, over
-from lamina.diff.rules import zeros_like
 from lamina.ops.structure import Alias
 from lamina.tensors.creation import ones_like
 from lamina.tensors.handle import Tensor, as_tensor

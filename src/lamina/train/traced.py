@@ -9,12 +9,12 @@ from typing import Any
 from weakref import ref
 
 import lamina.tensors as tensors
+from lamina.autodiff.levels import TAPE
 from lamina.core.context import Check, compiling
 from lamina.core.graph import topological
 from lamina.core.node import Node
 from lamina.core.program import Program
 from lamina.core.types import Array, is_float
-from lamina.diff.levels import TAPE
 from lamina.tensors import Tensor
 from lamina.train.held import slots
 from lamina.train.hyperparameters import Hyperparameters

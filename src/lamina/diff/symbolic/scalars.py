@@ -1,7 +1,4 @@
-"""Scalar functions as SymPy expressions, read from the one record of each function.
-
-The only module that imports SymPy: ``pip install 'lamina[symbolic]'``.
-"""
+"""Scalar functions as SymPy expressions, read from the one record of each function."""
 
 from __future__ import annotations
 

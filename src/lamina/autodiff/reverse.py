@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lamina.autodiff.rules import dependent, derivative_frame, plus
 from lamina.core.node import Node
 from lamina.core.types import is_float
-from lamina.diff.rules import dependent, derivative_frame, plus
 
 
 def pullback(
@@ -23,7 +23,7 @@ def pullback(
 ) -> list[Node | None]:
     """Return the cotangent of each variable (None where no output depends on it).
 
-    ``bit`` is the bit of the variables' level (see `lamina.diff.levels`).
+    ``bit`` is the bit of the variables' level (see `lamina.autodiff.levels`).
     ``kept``, if given, receives the cotangent of every node on the way, by ``id``.
     """
     order = dependent(outputs, variables, bit)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lamina.autodiff.rules import dependent, derivative_frame, plus
 from lamina.core.node import Node
 from lamina.core.types import is_float
-from lamina.diff.rules import dependent, derivative_frame, plus
 
 
 def pushforward(
@@ -19,7 +19,7 @@ def pushforward(
 ) -> list[Node | None]:
     """Return the tangent of each output (None where it does not depend on any variable).
 
-    ``bit`` is the bit of the variables' level (see `lamina.diff.levels`).
+    ``bit`` is the bit of the variables' level (see `lamina.autodiff.levels`).
     """
     found: dict[int, Node] = {
         id(variable): tangent for variable, tangent in zip(variables, tangents, strict=True)
