@@ -3,6 +3,41 @@
 Each can be used alone, and all give the same `Derivative`.
 """
 
-from lamina.diff.interface import Derivative, Engine, Function
+from typing import Any
 
-__all__ = ["Derivative", "Engine", "Function"]
+from lamina.diff import examples
+from lamina.diff.automatic import Auto, Choice, Cost, Forward, Pointwise, Reverse, choose
+from lamina.diff.comparison import Comparison, compare
+from lamina.diff.interface import Derivative, Engine, Function
+from lamina.diff.networks import NetworkFunction, input_function, network_function
+from lamina.diff.numerical import Numerical
+
+__all__ = [
+    "Auto",
+    "Choice",
+    "Comparison",
+    "Cost",
+    "Derivative",
+    "Engine",
+    "Forward",
+    "Function",
+    "NetworkFunction",
+    "Numerical",
+    "Pointwise",
+    "Reverse",
+    "Symbolic",
+    "choose",
+    "compare",
+    "examples",
+    "input_function",
+    "network_function",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs SymPy when it is asked for."""
+    if name != "Symbolic":
+        raise AttributeError(f"module 'lamina.diff' has no attribute {name!r}")
+    from lamina.diff.symbolic import Symbolic
+
+    return Symbolic
