@@ -177,6 +177,13 @@ def test_perturbations_are_not_confused() -> None:
         assert outer.jacobian(f, float64(3.0)).jacobian == 1
 
 
+def test_extrapolation_of_a_function_that_varies_quickly() -> None:
+    f, x = diff.examples.iterated(8), float64(0.3)
+    found, exact = diff.Numerical("ridders").jacobian(f, x), diff.Forward().jacobian(f, x)
+    assert diff.comparison.digits(found.jacobian, exact.jacobian) > 7
+    assert found.error is not None and found.error < 1e-4
+
+
 def test_complex_steps_lose_nothing() -> None:
     x = float64(np.linspace(0.2, 2.0, 7))
     f = lambda x: lamina.exp(x) / (lamina.sin(x) ** 3 + lamina.cos(x) ** 3)  # noqa: E731

@@ -4,7 +4,7 @@
 |---|---|---|---|
 | forward | (f(x + hᵢ) - f(x)) / h | N + 1 | h f''/2 + ε/h |
 | central | (f(x + hᵢ) - f(x - hᵢ)) / 2h | 2N | h² f'''/6 + ε/h |
-| ridders | central differences for falling h, extrapolated to h = 0 | ≤ 20N | estimated |
+| ridders | central differences for falling h, extrapolated to h = 0 | some 20N | estimated |
 | complex | Im f(x + i hᵢ) / h | N | h² f'''/6: nothing is subtracted |
 
 Source: nndl, section 4.5.1; Ridders, *Accurate computation of F'(x) and F'(x)F''(x)*, Advances in
@@ -24,7 +24,7 @@ from lamina.core.errors import ArgumentError
 from lamina.core.types import Array, is_float
 from lamina.diff.interface import Derivative, Function
 from lamina.diff.numerical.complex_values import complex_values
-from lamina.diff.numerical.ridders import extrapolated
+from lamina.diff.numerical.ridders import extrapolated_from
 from lamina.diff.numerical.steps import steps
 from lamina.tensors import Tensor, tensor, trace
 
@@ -124,7 +124,7 @@ class _Run:
                 return (self.moved(n, h) - self.moved(n, -h)) / (2 * h), None
             case "complex":
                 return self.complex_column(n, h), None
-        return extrapolated(lambda h: (self.moved(n, h) - self.moved(n, -h)) / (2 * h), h)
+        return extrapolated_from(lambda h: (self.moved(n, h) - self.moved(n, -h)) / (2 * h), h)
 
     def complex_column(self, n: int, h: float) -> Array:
         assert self.program is not None

@@ -23,6 +23,25 @@ WORSE = 2.0
 """When the newest entry of the diagonal is worse than the best error by this factor, it is over."""
 
 
+STARTS, CLOSER = 5, 16.0
+"""How often a smaller step is tried first, by this factor: functions may vary quickly."""
+
+GOOD = 2.0**-30
+"""An error, relative to the derivative, with which no other start is tried (a float64's)."""
+
+
+def extrapolated_from(difference: Callable[[float], Array], h: float) -> tuple[Array, Array]:
+    """Return the limit of ``difference`` from a first step h, or from the best smaller one."""
+    best, error = extrapolated(difference, h)
+    for _ in range(STARTS - 1):
+        if np.all(error <= GOOD * np.maximum(1, np.abs(best))):
+            break
+        h /= CLOSER
+        found, estimate = extrapolated(difference, h)
+        best, error = np.where(estimate < error, found, best), np.minimum(estimate, error)
+    return np.asarray(best), np.asarray(error)
+
+
 def extrapolated(difference: Callable[[float], Array], h: float) -> tuple[Array, Array]:
     """Return the limit of ``difference(h)`` for h → 0, and an estimate of the error, by element."""
     row = [difference(h)]

@@ -115,10 +115,10 @@ def _elementwise(function: Callable[..., Any], operands: Sequence[Any]) -> Expre
 
 def _moved(operation: Any, operands: list[Expressions]) -> Expressions:
     if isinstance(operation, Gather):
-        indices = operands[1]
-        if any(not isinstance(index, sympy.Integer) for index in indices.ravel()):
+        indices = operands[1:]
+        if not all(isinstance(i, sympy.Integer) for each in indices for i in each.ravel()):
             raise ArgumentError("symbolic: an index that depends on an input cannot be written out")
-        operands = [operands[0], indices.astype(np.int64)]
+        operands = [operands[0], *(each.astype(np.int64) for each in indices)]
     found: Expressions = operation.evaluate(*operands)
     return found
 
