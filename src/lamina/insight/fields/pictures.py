@@ -42,6 +42,7 @@ def draw_receptive_field(
     _check(fields, picture)
     panels = 1 if strength is None else 2
     figure = new_figure(4.6 * panels, 4.6 if picture.ndim == 3 else 2.8)
+    figure.set_layout_engine("constrained", h_pad=0.1)
     shown = [_intensities(picture)] if strength is None else [_intensities(picture), strength]
     titles = [f"unit {_place(unit)} of layer {layer or fields.model}", "how much it sees where"]
     for n, (values, title) in enumerate(zip(shown, titles, strict=False), 1):
@@ -65,6 +66,7 @@ def draw_growth(
     _check(fields, picture)
     names = layers or [layer.name for layer in fields if layer.known]
     figure = new_figure(6.4, 4.6 if picture.ndim == 3 else 3.2)
+    figure.set_layout_engine("constrained", h_pad=0.1)
     axes = figure.add_subplot()
     _draw_values(axes, _intensities(picture), "gray")
     for n, name in enumerate(names):
