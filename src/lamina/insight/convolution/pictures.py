@@ -42,14 +42,7 @@ def draw_sliding(sliding: Sliding, steps: int = 4, path: str | Path | None = Non
         raise ArgumentError(f"draw_sliding: steps must be 1 or more, got {steps}")
     shown = list(sliding)[:steps]
     signal, filled = _padded(sliding), np.full(sliding.output_shape, np.nan)
-    extents = np.maximum(_cells(signal).shape, _cells(sliding.applied).shape)
-    rows, columns = np.maximum(extents, _cells(filled).shape)
-    width = 2.6 if columns < 8 else 0.32 * columns
-    figure = new_figure(width * (len(shown) + 1), 2 * (width * rows / columns + 0.4) + 0.4)
-    grid = figure.subplots(2, len(shown) + 1, squeeze=False)
-    for axes in grid.flat:
-        axes.set(xlim=(-0.6, columns - 0.4), ylim=(rows - 0.4, -0.6), aspect="equal")
-        axes.set_axis_off()
+    figure, grid = _strip(len(shown) + 1, [_cells(signal), _cells(filled)], sliding.applied)
     _draw_numbers(grid[0, 0], sliding.kernel, "kernel w")
     _draw_numbers(grid[1, 0], sliding.applied, "w flipped" if sliding.flip else "w as it is")
     for column, step in enumerate(shown, 1):
@@ -156,6 +149,21 @@ def _padded(sliding: Sliding) -> Array:
     return np.pad(sliding.signal, [(w.before, w.after) for w in sliding.windows])
 
 
+def _strip(panels: int, lines: Sequence[Array], kernel: Array) -> tuple[Figure, Any]:
+    """Return a figure of two lines of panels, in all of which a cell is as large."""
+    shapes = [np.maximum(line.shape, _cells(kernel).shape) for line in lines]
+    heights = [float(rows) for rows, _ in shapes]
+    columns = max(float(columns) for _, columns in shapes)
+    cell = max(0.3, 2.5 / max(columns, 5))
+    figure = new_figure(cell * (columns + 0.6) * panels, cell * sum(heights) + 1.4)
+    grid = figure.subplots(2, panels, squeeze=False, height_ratios=heights)
+    for axes_line, rows in zip(grid, heights, strict=True):
+        for axes in axes_line:
+            axes.set(xlim=(-0.6, columns - 0.4), ylim=(rows - 0.4, -0.6), aspect="equal")
+            axes.set_axis_off()
+    return figure, grid
+
+
 def _cells(values: Array) -> Array:
     """Return a signal as one row."""
     return values if values.ndim == 2 else values[None]
@@ -170,7 +178,7 @@ def _draw_numbers(axes: Axes, values: Array, title: str) -> None:
     axes.vlines(edges[0], -0.5, edges[1][-1], color="0.7", lw=0.6)
     axes.hlines(edges[1], -0.5, edges[0][-1], color="0.7", lw=0.6)
     _write_numbers(axes, cells, limit)
-    axes.set_title(title, fontsize=9)
+    axes.set_title(title, fontsize=9, loc="left")
 
 
 def _write_numbers(axes: Axes, cells: Array, limit: float, nothing: float | None = None) -> None:
