@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import convolve2d, correlate2d
 
@@ -20,6 +20,7 @@ import lamina.functions as F
 from lamina import nn, tensor
 from lamina.nn import models
 
+few = settings(max_examples=40)
 seeds = st.integers(0, 2**32 - 1)
 ACTIVATIONS = {
     "sigmoid": (F.sigmoid, lambda z: 1 / (1 + np.exp(-z)), lambda a: a * (1 - a)),
@@ -42,6 +43,7 @@ def close(found: Any, expected: Any) -> None:
 # Dense ---------------------------------------------------------------------------------------
 
 
+@few
 @given(seeds, st.lists(st.integers(1, 5), min_size=2, max_size=5), activations)
 def test_dense_layers(seed: int, sizes: list[int], activation: str) -> None:
     """The four formulas of backpropagation, L = ‖a(L) - y‖²/2:
@@ -76,6 +78,7 @@ def test_dense_layers(seed: int, sizes: list[int], activation: str) -> None:
         close(bias, delta[l])
 
 
+@few
 @given(seeds, st.integers(1, 6), st.integers(2, 5))
 def test_softmax_with_cross_entropy(seed: int, M: int, C: int) -> None:
     """ŷ = softmax(z), L = -Σ y log ŷ:  δ = ŷ - y."""
@@ -88,6 +91,7 @@ def test_softmax_with_cross_entropy(seed: int, M: int, C: int) -> None:
 # Convolution ---------------------------------------------------------------------------------
 
 
+@few
 @given(
     seeds, st.integers(1, 3), st.integers(1, 3), st.integers(1, 3), st.integers(1, 3), activations
 )
@@ -168,6 +172,7 @@ def pooled_error(seed: int, sizes: tuple[int, int, int, int], activation: str, p
     return f(Z), slope(f(Z)), above, lamina.grad(loss)(tensor(Z))
 
 
+@few
 @given(seeds, pools, st.sampled_from(["sigmoid", "tanh"]))
 def test_maximum_pooling_routes_the_error(
     seed: int, sizes: tuple[int, int, int, int], activation: str
@@ -179,6 +184,7 @@ def test_maximum_pooling_routes_the_error(
     close(found, slope * joined(largest * above[..., None, None]))
 
 
+@few
 @given(seeds, pools, activations)
 def test_mean_pooling_spreads_the_error(
     seed: int, sizes: tuple[int, int, int, int], activation: str
@@ -190,6 +196,7 @@ def test_mean_pooling_spreads_the_error(
 
 
 @pytest.mark.parametrize("pooled", ["sum", "mean"])
+@few
 @given(seed=seeds, sizes=pools, activation=activations)
 def test_trainable_subsampling(
     pooled: str, seed: int, sizes: tuple[int, int, int, int], activation: str
@@ -240,6 +247,7 @@ def test_parameters_and_connections_of_lenet() -> None:
     assert {row.name: (row.parameters, row.connections) for row in rows} == expected
 
 
+@few
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 3), st.integers(3, 6))
 def test_parameters_and_connections_of_a_convolution(n: int, m: int, K: int, M: int) -> None:
     """m (n K² + 1) parameters, (M - K + 1)² times as many connections."""

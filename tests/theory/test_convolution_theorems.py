@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import convolve2d, correlate2d
 
@@ -19,6 +19,7 @@ import lamina.functions as F
 from lamina import tensor
 from lamina.insight import convolution_matrix
 
+few = settings(max_examples=40)
 seeds = st.integers(0, 2**32 - 1)
 small = st.tuples(st.integers(1, 4), st.integers(1, 4))
 large = st.tuples(st.integers(4, 7), st.integers(4, 7))
@@ -42,6 +43,7 @@ def close(found: Any, expected: Any) -> None:
     np.testing.assert_allclose(np.array(found), np.array(expected), rtol=1e-10, atol=1e-12)
 
 
+@few
 @given(seeds, small, large)
 def test_convolution_is_cross_correlation_with_the_kernel_turned(
     seed: int, kernel: tuple[int, int], image: tuple[int, int]
@@ -54,6 +56,7 @@ def test_convolution_is_cross_correlation_with_the_kernel_turned(
     close(correlate(tensor(W), tensor(X)), correlate2d(X, W, "valid"))
 
 
+@few
 @given(seeds, small, st.tuples(st.integers(1, 6), st.integers(1, 6)))
 def test_wide_convolution_commutes(
     seed: int, kernel: tuple[int, int], image: tuple[int, int]
@@ -68,6 +71,7 @@ def test_wide_convolution_commutes(
     close(left, correlate2d(np.pad(X, ends), rot180(W), "valid"))
 
 
+@few
 @given(seeds, st.integers(1, 5), st.integers(1, 8))
 def test_wide_convolution_of_signals_commutes(seed: int, K: int, M: int) -> None:
     """w * x = x * w, wide, has K + M - 1 elements."""
@@ -85,6 +89,7 @@ def downstream(G: Any) -> Any:
     return lambda Y: (tensor(G) * lamina.tanh(Y)).sum(), lambda Y: G * (1 - np.tanh(Y) ** 2)
 
 
+@few
 @given(seeds, small, large)
 def test_gradient_by_the_kernel(seed: int, kernel: tuple[int, int], image: tuple[int, int]) -> None:
     """Y = W ⊗ X:  ∂f(Y)/∂W = ∂f(Y)/∂Y ⊗ X."""
@@ -95,6 +100,7 @@ def test_gradient_by_the_kernel(seed: int, kernel: tuple[int, int], image: tuple
     close(found, correlate2d(X, by_Y(Y), "valid"))
 
 
+@few
 @given(seeds, small, large)
 def test_gradient_by_the_image(seed: int, kernel: tuple[int, int], image: tuple[int, int]) -> None:
     """Y = W ⊗ X:  ∂f(Y)/∂X = rot180(∂f(Y)/∂Y) ⊗̃ W = rot180(W) ⊗̃ ∂f(Y)/∂Y."""
@@ -107,6 +113,7 @@ def test_gradient_by_the_image(seed: int, kernel: tuple[int, int], image: tuple[
     close(found, correlate2d(G, rot180(W), "full"))
 
 
+@few
 @given(seeds, small, large, st.integers(1, 3))
 def test_gradient_by_the_kernel_with_a_stride_dilates_the_error(
     seed: int, kernel: tuple[int, int], image: tuple[int, int], S: int
@@ -126,6 +133,7 @@ def spaced(Y: Any, S: int) -> Any:
     return out
 
 
+@few
 @given(
     seed=seeds,
     M=st.integers(4, 12),
@@ -145,6 +153,7 @@ def test_output_length(seed: int, M: int, K: int, S: int, P: int, D: int) -> Non
     assert y.shape == (1, len(starts)) == (1, (M - span + 2 * P) // S + 1)
 
 
+@few
 @given(st.integers(4, 12), st.integers(1, 5))
 def test_narrow_equal_and_wide_lengths(M: int, K: int) -> None:
     """Narrow: M - K + 1; equal width, P = (K - 1)/2: M; wide, P = K - 1: M + K - 1."""
@@ -158,6 +167,7 @@ def test_narrow_equal_and_wide_lengths(M: int, K: int) -> None:
         close(F.conv1d(x, w, padding="same"), F.conv1d(x, w, padding=(K - 1) // 2))
 
 
+@few
 @given(seeds, st.integers(1, 4), st.integers(1, 4))
 def test_dilation_is_a_kernel_with_holes(seed: int, K: int, D: int) -> None:
     """Dilation D puts D - 1 zeros between the elements of the kernel."""
@@ -166,6 +176,7 @@ def test_dilation_is_a_kernel_with_holes(seed: int, K: int, D: int) -> None:
     close(dilated, np.correlate(x, spaced(w, D), "valid"))
 
 
+@few
 @given(
     seed=seeds,
     length=st.integers(1, 5),
@@ -186,6 +197,7 @@ def test_transposed_convolution_undoes_the_sizes(
     assert F.conv1d(x, w, stride=S, padding=P).shape == (1, length)
 
 
+@few
 @given(seed=seeds, length=st.integers(1, 5), K=st.integers(1, 4), S=st.integers(1, 4))
 def test_fractional_stride_is_zeros_between_the_elements(
     seed: int, length: int, K: int, S: int
@@ -200,6 +212,7 @@ def test_fractional_stride_is_zeros_between_the_elements(
     close(found, fractional)
 
 
+@few
 @given(
     seed=seeds,
     kernel=small,

@@ -29,21 +29,22 @@ def test_the_strip_of_a_signal(tmp_path: Path) -> None:
     path = tmp_path / "new" / "strip.png"
     figure = draw_sliding(slide([1, 2, 4], [1, -1], padding="wide"), 3, path)
     assert path.read_bytes().startswith(b"\x89PNG")
-    first, second = figure.axes[:4], figure.axes[4:]
+    first, second, third = figure.axes[:4], figure.axes[4:8], figure.axes[8:]
     assert texts(first[0]) == ["1", "-1"] and texts(second[0]) == ["-1", "1"]
     assert texts(first[1]) == ["0", "1", "2", "4", "0"]
     assert [len(axes.patches) for axes in first] == [0, 2, 2, 2]
-    assert texts(second[3]) == ["1", "1", "2"]
+    assert texts(second[1]) == ["0", "1"] and texts(second[2]) == ["-1", "2"]
+    assert texts(third[3]) == ["1", "1", "2"]
     assert first[2].get_title("left") == "x, window of y[1]"
     assert "matplotlib.pyplot" not in sys.modules
 
 
 def test_the_strip_of_an_image() -> None:
     figure = draw_sliding(slide(np.eye(4), np.ones((2, 2)), stride=2, flip=False), 9)
-    assert len(figure.axes) == 2 * (4 + 1)
+    assert len(figure.axes) == 3 * (4 + 1)
     corners = [patch.get_xy() for patch in figure.axes[4].patches]
     np.testing.assert_allclose(corners, [(1.55, 1.55), (2.55, 1.55), (1.55, 2.55), (2.55, 2.55)])
-    assert texts(figure.axes[9]) == ["2", "0", "0", "2"]
+    assert texts(figure.axes[14]) == ["2", "0", "0", "2"]
 
 
 def test_the_matrix_and_its_transpose() -> None:

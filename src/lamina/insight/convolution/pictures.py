@@ -34,7 +34,8 @@ SPLIT = "RdBu_r"
 def draw_sliding(sliding: Sliding, steps: int = 4, path: str | Path | None = None) -> Figure:
     """Draw the kernel as given and as applied, and then the first steps as a strip of pictures.
 
-    Each step shows the signal with its padding and the window on it, and below the output so far.
+    Each step shows the signal with its padding and the window on it, below the products of the
+    window and the kernel, and below these the output so far.
 
     Raises `MissingExtraError` without matplotlib, `ArgumentError` if ``steps`` is below 1.
     """
@@ -42,16 +43,19 @@ def draw_sliding(sliding: Sliding, steps: int = 4, path: str | Path | None = Non
         raise ArgumentError(f"draw_sliding: steps must be 1 or more, got {steps}")
     shown = list(sliding)[:steps]
     signal, filled = _padded(sliding), np.full(sliding.output_shape, np.nan)
-    figure, grid = _strip(len(shown) + 1, [_cells(signal), _cells(filled)], sliding.applied)
+    lines = [_cells(signal), _cells(sliding.applied), _cells(filled)]
+    figure, grid = _strip(len(shown) + 1, lines, sliding.applied)
     _draw_numbers(grid[0, 0], sliding.kernel, "kernel w")
-    _draw_numbers(grid[1, 0], sliding.applied, "w flipped" if sliding.flip else "w as it is")
+    applied = "w flipped" if sliding.flip else "w"
+    _draw_numbers(grid[1, 0], sliding.applied, applied)
     for column, step in enumerate(shown, 1):
         filled[step.place] = step.sum
         place = ", ".join(map(str, step.place))
         _draw_numbers(grid[0, column], signal, f"x, window of y[{place}]")
         _mark_window(grid[0, column], sliding, step)
-        _draw_numbers(grid[1, column], filled, f"y[{place}] = {step.sum:.4g}")
-        _mark(grid[1, column], [(step.place, 1.0)], "C1")
+        _draw_numbers(grid[1, column], step.products, "window ⊙ " + applied)
+        _draw_numbers(grid[2, column], filled, f"their sum: y[{place}] = {step.sum:.4g}")
+        _mark(grid[2, column], [(step.place, 1.0)], "C1")
     figure.suptitle(sliding.title, fontsize=11)
     return saved(figure, path)
 
@@ -150,13 +154,13 @@ def _padded(sliding: Sliding) -> Array:
 
 
 def _strip(panels: int, lines: Sequence[Array], kernel: Array) -> tuple[Figure, Any]:
-    """Return a figure of two lines of panels, in all of which a cell is as large."""
+    """Return a figure of lines of panels, in all of which a cell is as large."""
     shapes = [np.maximum(line.shape, _cells(kernel).shape) for line in lines]
     heights = [float(rows) for rows, _ in shapes]
     columns = max(float(columns) for _, columns in shapes)
     cell = max(0.3, 2.5 / max(columns, 5))
-    figure = new_figure(cell * (columns + 0.6) * panels, cell * sum(heights) + 1.4)
-    grid = figure.subplots(2, panels, squeeze=False, height_ratios=heights)
+    figure = new_figure(cell * (columns + 0.6) * panels, cell * sum(heights) + 0.6 * len(lines))
+    grid = figure.subplots(len(lines), panels, squeeze=False, height_ratios=heights)
     for axes_line, rows in zip(grid, heights, strict=True):
         for axes in axes_line:
             axes.set(xlim=(-0.6, columns - 0.4), ylim=(rows - 0.4, -0.6), aspect="equal")

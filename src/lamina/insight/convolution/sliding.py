@@ -85,7 +85,7 @@ class Sliding:
         seen = _outer([(line >= 0) & (line < extent) for line, extent in ends])
         near = np.ix_(*[np.clip(line, 0, extent - 1) for line, extent in ends])
         window = np.where(seen, self.signal[near], 0)
-        products = window * self.applied
+        products = window * self.applied + 0.0  # no -0
         return Step(at, window, seen, products, float(products.sum()))
 
     def __iter__(self) -> Iterator[Step]:

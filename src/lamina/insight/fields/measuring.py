@@ -25,7 +25,8 @@ from lamina.tensors import Tensor
 
 BATCH = 8
 Parameters = dict[str, Any]
-Pull = Callable[[Tensor], tuple[Tensor, ...]]
+Pull = Callable[[Array], Array]
+"""From ∂L/∂z of a layer to ∂L/∂x."""
 
 
 def measured_field(
@@ -121,10 +122,10 @@ def effective_field(
     _check_unit(layer, shape, at)
     total = np.zeros((len(x), *x.shape[2:]))
     for channel in range(shape[1] if len(shape) > 1 else 1):
-        cotangent = np.zeros(shape, x.dtype)
+        cotangent = np.zeros(shape)
         place: tuple[Any, ...] = (slice(None), channel, *at)
         cotangent[place] = 1
-        total += np.abs(pull(lamina.tensor(cotangent))[0].numpy()).sum(1)
+        total += np.abs(pull(cotangent)).sum(1)
     return np.asarray(total.mean(0) / shape[1])
 
 
@@ -136,8 +137,7 @@ def _support(pull: Pull, shape: Shape, at: Shape, rng: np.random.Generator) -> A
     cotangent = np.zeros(shape)
     place: tuple[Any, ...] = (slice(None), slice(None), *at)
     cotangent[place] = rng.uniform(0.5, 1.5, shape[:2])
-    gradient = pull(lamina.tensor(cotangent))[0].numpy()
-    return np.asarray(np.abs(gradient).sum((0, 1)))
+    return np.asarray(np.abs(pull(cotangent)).sum((0, 1)))
 
 
 def _pull(model: Module, parameters: Parameters, x: Array, layer: str) -> tuple[Shape, Pull]:
@@ -154,7 +154,11 @@ def _pull(model: Module, parameters: Parameters, x: Array, layer: str) -> tuple[
 
     with evaluating(model):
         z, pull = lamina.vjp(output, lamina.tensor(x))
-    return z.shape, pull
+
+    def back(cotangent: Array) -> Array:
+        return np.asarray(pull(lamina.tensor(cotangent.astype(z.numpy().dtype)))[0].numpy())
+
+    return z.shape, back
 
 
 def _as_place(unit: int | Sequence[int]) -> Shape:
