@@ -16,6 +16,11 @@ def signal() -> Any:
     return insight.draw_sliding(insight.slide([1, 1, -1, 1, 1], [-1, 0, 1], padding="same"), 5)
 
 
+def dilated_correlation() -> Any:
+    options = {"padding": 2, "stride": 2, "dilation": 2, "flip": False}
+    return insight.draw_sliding(insight.slide([1, 2, 3, 4, 5, 6, 7], [-1, 0, 1], **options), 4)
+
+
 def image() -> Any:
     return insight.draw_sliding(insight.slide(IMAGE, KERNEL), 4)
 
@@ -63,6 +68,12 @@ PICTURES = [
         "A signal and a kernel: flipped, slid over the padded signal, multiplied and summed "
         "(`insight.slide`, `insight.draw_sliding`).",
         signal,
+    ),
+    (
+        "cross_correlation_dilated.png",
+        "Cross-correlation does not flip the kernel. Here with stride 2, and dilation 2: the kernel "
+        "of three elements spans five.",
+        dilated_correlation,
     ),
     (
         "convolution_image.png",
