@@ -71,8 +71,8 @@ PICTURES = [
     ),
     (
         "cross_correlation_dilated.png",
-        "Cross-correlation does not flip the kernel. Here with stride 2, and dilation 2: the kernel "
-        "of three elements spans five.",
+        "Cross-correlation does not flip the kernel. Here with stride 2 and dilation 2: the "
+        "kernel of three elements spans five.",
         dilated_correlation,
     ),
     (

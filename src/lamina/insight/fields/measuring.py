@@ -52,18 +52,14 @@ def measured_field(
     >>> measured_field(model, (1, 10), "2", 1).astype(int)
     array([0, 0, 1, 1, 1, 1, 1, 1, 0, 0])
     """
-    rng = np.random.default_rng(seed)
-    at = _as_place(unit)
-    seen, idle = np.zeros(tuple(input_shape)[1:], bool), 0
-    for _ in range(most):
+    rng, at = np.random.default_rng(seed), _as_place(unit)
+
+    def once() -> Array:
         shape, pull = _pull(model, _positive(model, rng), _draw(input_shape, rng), layer)
         _check_unit(layer, shape, at)
-        fresh = (_support(pull, shape, at, rng) > 0) & ~seen
-        idle = 0 if fresh.any() else idle + 1
-        seen |= fresh
-        if idle == patience:
-            break
-    return seen
+        return _support(pull, shape, at, rng)
+
+    return _settled(once, patience, most)
 
 
 def measured_fields(
@@ -84,16 +80,13 @@ def measured_fields(
            [0, 0, 0, 1, 1]])
     """
     rng = np.random.default_rng(seed)
-    seen, idle = np.zeros((), bool), 0
-    for _ in range(most):
+
+    def once() -> Array:
         shape, pull = _pull(model, _positive(model, rng), _draw(input_shape, rng), layer)
         rows = [_support(pull, shape, at, rng) for at in np.ndindex(shape[2:])]
-        found = np.array(rows).reshape(*shape[2:], *tuple(input_shape)[1:]) > 0
-        idle = 0 if (found & ~seen).any() else idle + 1
-        seen = seen | found
-        if idle == patience:
-            break
-    return seen
+        return np.array(rows).reshape(*shape[2:], *tuple(input_shape)[1:])
+
+    return _settled(once, patience, most)
 
 
 def effective_field(
@@ -127,6 +120,19 @@ def effective_field(
         cotangent[place] = 1
         total += np.abs(pull(cotangent)).sum(1)
     return np.asarray(total.mean(0) / shape[1])
+
+
+def _settled(once: Callable[[], Array], patience: int, most: int) -> Array:
+    """Return where any of several draws is positive: ``patience`` in a row have added nothing."""
+    seen = once() > 0
+    idle = 0
+    for _ in range(most - 1):
+        fresh = (once() > 0) & ~seen
+        idle = 0 if fresh.any() else idle + 1
+        seen |= fresh
+        if idle == patience:
+            break
+    return np.asarray(seen)
 
 
 def _support(pull: Pull, shape: Shape, at: Shape, rng: np.random.Generator) -> Array:
