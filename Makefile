@@ -13,13 +13,14 @@ ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check bench gallery clean
 
 help:
 	@echo "make demo    train LeNet on handwritten digits, with pictures of the result"
 	@echo "make test    run the tests"
 	@echo "make check   run the formatter, linter, type checker and layering contracts"
 	@echo "make bench   measure Lamina beside other frameworks, and write docs/benchmarks.md"
+	@echo "make gallery draw every picture of docs/gallery anew"
 	@echo "make clean   remove .venv, caches and build products"
 
 demo: $(VENV)/.installed-train,plot
@@ -37,6 +38,9 @@ check: $(VENV)/.installed-lint
 # For example: make bench BENCH_OPTIONS='--quick --only mlp'
 bench: $(BENCH_VENV)/.installed-bench
 	@$(BENCH_VENV)/bin/lamina bench $(BENCH_OPTIONS)
+
+gallery: $(VENV)/.installed-all
+	@$(ONE_THREAD) LAMINA_THREADS=1 $(BIN)/python tools/gallery.py
 
 clean:
 	rm -rf $(VENV) $(BENCH_VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

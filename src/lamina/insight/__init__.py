@@ -1,1 +1,30 @@
 """What others hide: every number of a network, and where it comes from."""
+
+from lamina.insight.convolution import ConvolutionMatrix as ConvolutionMatrix
+from lamina.insight.convolution import FeatureMaps as FeatureMaps
+from lamina.insight.convolution import Filter as Filter
+from lamina.insight.convolution import FrequencyResponse as FrequencyResponse
+from lamina.insight.convolution import Sliding as Sliding
+from lamina.insight.convolution import Step as Step
+from lamina.insight.convolution import apply_filter as apply_filter
+from lamina.insight.convolution import convolution_matrix as convolution_matrix
+from lamina.insight.convolution import draw_feature_maps as draw_feature_maps
+from lamina.insight.convolution import draw_filters as draw_filters
+from lamina.insight.convolution import draw_matrix as draw_matrix
+from lamina.insight.convolution import draw_sliding as draw_sliding
+from lamina.insight.convolution import feature_maps as feature_maps
+from lamina.insight.convolution import filter_bank as filter_bank
+from lamina.insight.convolution import frequency_response as frequency_response
+from lamina.insight.convolution import slide as slide
+from lamina.insight.fields import Box as Box
+from lamina.insight.fields import DenseComparison as DenseComparison
+from lamina.insight.fields import LayerCounts as LayerCounts
+from lamina.insight.fields import LayerFields as LayerFields
+from lamina.insight.fields import ReceptiveFields as ReceptiveFields
+from lamina.insight.fields import dense_comparison as dense_comparison
+from lamina.insight.fields import draw_growth as draw_growth
+from lamina.insight.fields import draw_receptive_field as draw_receptive_field
+from lamina.insight.fields import effective_field as effective_field
+from lamina.insight.fields import measured_field as measured_field
+from lamina.insight.fields import measured_fields as measured_fields
+from lamina.insight.fields import receptive_field as receptive_field
