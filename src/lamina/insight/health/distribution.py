@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ class Distribution:
     @property
     def rms(self) -> float:
         """The root of the mean square of the finite elements."""
-        return self.norm / max(self.size - self.nonfinite, 1) ** 0.5
+        return self.norm / sqrt(max(self.size - self.nonfinite, 1))
 
     def numbers(self) -> dict[str, float]:
         """Norm, moments and quantiles by name (``q05`` … ``q95``)."""
@@ -76,7 +77,8 @@ def distribution(values: Array, bins: int = 40) -> Distribution:
 def _norm(values: Array) -> float:
     """√Σx², also where x² would underflow (a vanished gradient) or overflow."""
     largest = float(np.abs(values).max())
-    return float(largest * np.linalg.norm(values / largest)) if largest else 0.0
+    scaled = float(np.linalg.norm(values / (largest or 1.0)))
+    return largest * scaled
 
 
 def _histogram(values: Array, bins: int) -> tuple[Array, Array]:

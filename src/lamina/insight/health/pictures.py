@@ -76,7 +76,7 @@ def draw_flow(report: HealthReport, path: str | Path | None = None) -> Figure:
 
 def draw_history(
     history: HealthHistory,
-    names: tuple[str, ...] = ("gradient.norm", "update_ratio", "derivative", "dead"),
+    names: tuple[str, ...] = ("gradient.norm", "update_ratio", "derivative", "saturated", "dead"),
     path: str | Path | None = None,
 ) -> Figure:
     """Draw numbers of `HealthHistory` over the steps of training, a line a layer.
@@ -109,6 +109,8 @@ def _draw_lines(axes: Axes, history: HealthHistory, name: str) -> None:
         axes.plot(history.steps, column, ".-", markersize=4, label=f"{number + 1}: {layer}")
     if spread:
         axes.set_yscale("log")
+    else:
+        axes.set_ylim(bottom=0, top=1.05 * max(1.0, np.nanmax(values)))
     axes.set_xlabel("step")
     axes.set_title(TITLES.get(name, name))
     axes.grid(alpha=0.3)

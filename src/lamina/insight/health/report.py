@@ -71,7 +71,9 @@ class LayerHealth:
         found = {f"{p}.{k}": v for p in parts for k, v in getattr(self, p).numbers().items()}
         rest = ("backward_norm", "derivative", "saturated", "update_ratio")
         found |= {name: v for name in rest if (v := getattr(self, name)) is not None}
-        return found | {"dead": float(self.dead_count), "identical": float(self.identical)}
+        if self.dead is not None:
+            found["dead"] = float(self.dead_count)
+        return found | {"identical": float(self.identical)}
 
     def cells(self) -> tuple[str, ...]:
         """The row of the table (see `COLUMNS`)."""
