@@ -1,5 +1,6 @@
 """What others hide: every number of a network, and where it comes from."""
 
+from lamina.insight import approximation as approximation
 from lamina.insight.health import Distribution as Distribution
 from lamina.insight.health import Finding as Finding
 from lamina.insight.health import HealthCallback as HealthCallback

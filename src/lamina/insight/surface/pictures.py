@@ -57,8 +57,8 @@ def draw_surface(
         else:
             axes = figure.add_subplot(1, len(shown), position, projection="3d")
             _draw_relief(axes, surface, chord, logarithmic)
-        axes.set_xlabel(surface.labels[0])
-        axes.set_ylabel(surface.labels[1])
+        axes.set_xlabel(surface.labels[0], fontsize=9)
+        axes.set_ylabel(surface.labels[1], fontsize=9)
     return saved(figure, path)
 
 
@@ -74,7 +74,8 @@ def _draw_contours(
         axes.plot(*surface.trajectory[0], "o", color="white", markeredgecolor="C1", label="start")
         axes.plot(*surface.trajectory[-1], "*", color="C1", markersize=12, label="end")
     if chord is not None:
-        axes.plot(*zip(chord.start, chord.end, strict=True), "o--", color="C3", label="chord")
+        axes.plot(*zip(chord.start, chord.end, strict=True), "o--", color="C3", label="chord",
+                  clip_on=False)  # fmt: skip
         axes.plot(*chord.midpoint, "s", color="C3", label="halfway")
     if surface.trajectory is not None or chord is not None:
         axes.legend(fontsize=8)
@@ -93,7 +94,10 @@ def _draw_relief(axes: Any, surface: Surface, chord: Chord | None, logarithmic: 
         axes.plot(*ends.T, tops, "o--", color="C3", zorder=10)
         top = _height(np.array([chord.at_midpoint]), logarithmic)
         axes.plot(*np.array([chord.midpoint]).T, top, "s", color="C3", zorder=10)
-    axes.set_zlabel("log₁₀ loss" if logarithmic else "loss")
+    axes.set_title("log₁₀ loss" if logarithmic else "loss", fontsize=10)
+    axes.locator_params(nbins=5)
+    axes.tick_params(labelsize=8, pad=1)
+    axes.set_box_aspect(None, zoom=0.9)
 
 
 def _height(values: Array, logarithmic: bool) -> Array:
