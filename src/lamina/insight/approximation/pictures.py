@@ -32,6 +32,8 @@ def draw_construction(
     """
     figure = new_figure(13, 3.6)
     first, second, third = figure.subplots(1, 3)
+    for axes in (first, second):
+        axes.set_xticks([-1, -0.5, 0, 0.5, 1])
     _draw_steps(first)
     _draw_bump(second)
     _draw_sum(third, f, interval, count)

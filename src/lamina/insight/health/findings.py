@@ -80,7 +80,9 @@ def _symmetric(rows: Sequence[LayerHealth], limits: Thresholds) -> Finding | Non
     if not bad:
         return None
     cause = "units have equal net inputs and equal error terms, so every update keeps them equal"
-    evidence = {f"copies in {r.label} of {r.units}": float(r.identical) for r in bad}
+    evidence = {
+        f"copies among the {r.units} units of layer {r.number}": float(r.identical) for r in bad
+    }
     advice = ("random initial weights (Xavier for sigmoid and tanh, He for ReLU)",)
     return _finding("symmetric initialisation", bad, cause, evidence, advice)
 
@@ -92,8 +94,10 @@ def _dead(rows: Sequence[LayerHealth], limits: Thresholds) -> Finding | None:
     cause = "the net inputs of most units are negative for every sample, where f' = 0"
     if any(r.dead_count == r.units for r in bad):
         cause += "; where all units are dead no gradient passes"
-    evidence = {f"dead in {r.label} of {r.units}": float(r.dead_count) for r in bad}
-    evidence |= {f"mean z in {bad[0].label}": bad[0].z.mean}
+    evidence = {
+        f"dead of the {r.units} units of layer {r.number}": float(r.dead_count) for r in bad
+    }
+    evidence |= {f"mean z({bad[0].number})": bad[0].z.mean}
     advice = ["leaky ReLU, ELU or GELU", "He initialisation", "a smaller learning rate"]
     if all(r.z.mean < -3 * r.z.std for r in bad):
         advice.insert(0, "biases that are not so far below zero")
@@ -107,8 +111,8 @@ def _saturated(rows: Sequence[LayerHealth], limits: Thresholds) -> Finding | Non
         return None
     names = ", ".join(dict.fromkeys(str(r.activation) for r in bad))
     cause = f"|z| is so large that {names} is flat there, and f' lets hardly any error term pass"
-    evidence = {f"saturated share of {r.label}": float(r.saturated or 0.0) for r in bad}
-    evidence |= {f"rms z of {r.label}": r.z.rms for r in bad}
+    evidence = {f"saturated share of layer {r.number}": float(r.saturated or 0.0) for r in bad}
+    evidence |= {f"rms z({r.number})": r.z.rms for r in bad}
     advice = ("smaller initial weights (Xavier)", "inputs scaled to mean 0 and deviation 1",
               "batch normalisation before the activation", "ReLU instead")  # fmt: skip
     return _finding("saturated activation", bad, cause, evidence, advice)
@@ -126,7 +130,7 @@ def _vanishing(rows: Sequence[LayerHealth], limits: Thresholds) -> Finding | Non
     by_f, by_weights, steps = _factors(maps[maps.index(bad[0]) :])
     cause = "on its way back the error term shrinks from layer to layer, most of all by "
     cause += "the activation's small derivative" if by_f < by_weights else "small weights"
-    evidence = {f"‖δ‖ of {bad[0].label}": bad[0].delta.norm, f"‖δ‖ of {maps[-1].label}": last}
+    evidence = {f"‖δ({bad[0].number})‖": bad[0].delta.norm, f"‖δ({maps[-1].number})‖": last}
     evidence |= {"factor by f' a layer": by_f, "factor by W a layer": by_weights, "layers": steps}
     advice = ["batch normalisation", "residual connections"]
     if by_f < 0.5:
@@ -167,8 +171,8 @@ def _exploding(rows: Sequence[LayerHealth], limits: Thresholds) -> Finding | Non
     elif maps[-1].z.rms > limits.exploded * maps[0].z.rms:
         cause += ": net inputs grow from layer to layer"
         advice = ["smaller initial weights (He, Xavier)", "batch normalisation", advice[0]]
-    evidence = {f"‖∂L/∂W‖/‖W‖ of {r.label}": _pull(r) for r in bad[:1]}
-    evidence |= {f"‖δ‖ of {bad[0].label}": bad[0].delta.norm, f"‖δ‖ of {maps[-1].label}": last}
+    evidence = {f"‖∂L/∂W({r.number})‖/‖W‖": _pull(r) for r in bad[:1]}
+    evidence |= {f"‖δ({bad[0].number})‖": bad[0].delta.norm, f"‖δ({maps[-1].number})‖": last}
     return _finding("exploding gradient", bad, cause, evidence, tuple(advice))
 
 
@@ -177,7 +181,7 @@ def _too_high(rows: Sequence[LayerHealth], limits: Thresholds) -> Finding | None
     if not bad:
         return None
     cause = "a single step changes the weights by a large part of themselves"
-    evidence = {f"‖ΔW‖/‖W‖ of {r.label}": r.update_ratio or 0.0 for r in bad}
+    evidence = {f"‖ΔW({r.number})‖/‖W‖": r.update_ratio or 0.0 for r in bad}
     worst = max(evidence.values())
     advice = (f"a learning rate about {_round(worst / 1e-2)} times smaller", "a warm-up")
     return _finding(LEARNING_RATE[0], bad, cause, evidence, advice)
@@ -190,8 +194,8 @@ def _too_low(rows: Sequence[LayerHealth], limits: Thresholds) -> Finding | None:
     if not pulled or len(slow) < len(known):
         return None
     cause = "no layer's weights change to speak of, though their gradients are not small"
-    evidence = {f"‖ΔW‖/‖W‖ of {r.label}": r.update_ratio or 0.0 for r in pulled}
-    evidence |= {f"‖∂L/∂W‖/‖W‖ of {r.label}": _pull(r) for r in pulled[:1]}
+    evidence = {f"‖ΔW({r.number})‖/‖W‖": r.update_ratio or 0.0 for r in pulled}
+    evidence |= {f"‖∂L/∂W({r.number})‖/‖W‖": _pull(r) for r in pulled[:1]}
     best = max(r.update_ratio or 0.0 for r in slow)
     factor = f"about {_round(1e-3 / best)} times larger" if best else "above zero"
     return _finding(LEARNING_RATE[1], pulled, cause, evidence, (f"a learning rate {factor}",))

@@ -94,10 +94,10 @@ def _draw_relief(axes: Any, surface: Surface, chord: Chord | None, logarithmic: 
         axes.plot(*ends.T, tops, "o--", color="C3", zorder=10)
         top = _height(np.array([chord.at_midpoint]), logarithmic)
         axes.plot(*np.array([chord.midpoint]).T, top, "s", color="C3", zorder=10)
-    axes.set_title("log₁₀ loss" if logarithmic else "loss", fontsize=10)
+    axes.set_title("log₁₀ loss" if logarithmic else "loss", fontsize=10, y=0.97)
     axes.locator_params(nbins=5)
     axes.tick_params(labelsize=8, pad=1)
-    axes.set_box_aspect(None, zoom=0.9)
+    axes.set_box_aspect(None, zoom=1.0)
 
 
 def _height(values: Array, logarithmic: bool) -> Array:
