@@ -61,3 +61,12 @@ def test_wrong_usage() -> None:
     assert "neither the folder of a run nor a model" in lamina("diagnose", "no", code=2).output
     assert "--data is required" in lamina("diagnose", "mlp", code=2).output
     assert "layer conv1" in lamina("diagnose", "resnet20", "--data", "digits", code=2).output
+
+
+def test_training_tells_what_is_wrong(tmp_path: Path) -> None:
+    options = ["--set", "data.count=200", "--set", "health.every=2", "--quiet", "--epochs", 2]
+    too_low = [*options, "--optimiser", "sgd", "--lr", 1e-9, "--set", "health.patience=2"]
+    told = lamina("train", "mlp", "--data", "moons", "--out", tmp_path / "low", *too_low)
+    assert told.stderr.count("learning rate too low in layer 1 (linear1)") == 1
+    well = lamina("train", "mlp", "--data", "moons", "--out", tmp_path / "well", *options)
+    assert well.stderr == ""
