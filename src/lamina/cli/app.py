@@ -8,6 +8,7 @@ from lamina import __version__
 from lamina.cli.bench import bench
 from lamina.cli.completion import completion
 from lamina.cli.data import data
+from lamina.cli.diagnose import diagnose
 from lamina.cli.errors import Commands
 from lamina.cli.evaluate import evaluate
 from lamina.cli.predict import predict
@@ -27,5 +28,5 @@ def app() -> None:
     """Train, measure and use feedforward and convolutional networks."""
 
 
-for command in (train, evaluate, predict, summary, data, profile, bench, completion):
+for command in (train, evaluate, predict, diagnose, summary, data, profile, bench, completion):
     app.add_command(command)

@@ -11,6 +11,7 @@ from lamina import data, optim, train
 from lamina.cli.errors import ConfigError, configuring
 from lamina.cli.layers import Settings, options_of, unknown
 from lamina.cli.signatures import make
+from lamina.insight import HealthCallback
 from lamina.nn import Module, models
 from lamina.train import binary_accuracy
 from lamina.train.objective import CLASSIFICATION
@@ -128,12 +129,15 @@ def default_metrics(loss: str) -> list[Any]:
 
 
 def make_callbacks(settings: Settings, log: Path, folder: Path) -> list[train.Callback]:
-    """Log, checkpoints, and early stopping if a patience is set."""
+    """Log, checkpoints, and what else is set: early stopping, gradient health."""
     checkpoint = options_of(settings, "checkpoint")
+    health = options_of(settings, "health")
     stopping = options_of(settings, "early_stopping")
     found: list[train.Callback] = [train.JsonLines(log)]
     if stopping:
         found.append(make("early_stopping", train.EarlyStopping, stopping))
+    if health:
+        found.append(make("health", HealthCallback, health))
     return [*found, make("checkpoint", train.Checkpoint, checkpoint, folder=folder)]
 
 

@@ -16,7 +16,7 @@ from lamina.core.errors import DataError
 
 Settings = dict[str, Any]
 
-TABLES = ("model", "data", "optimiser", "schedule", "early_stopping", "checkpoint")
+TABLES = ("model", "data", "optimiser", "schedule", "early_stopping", "checkpoint", "health")
 NAMED_TABLES = ("model", "data", "optimiser", "schedule")
 ALIASES = {"lr": "optimiser.lr", "optimizer": "optimiser"}
 TYPES: dict[str, tuple[type, ...]] = {
@@ -37,6 +37,8 @@ TYPES: dict[str, tuple[type, ...]] = {
     "checkpoint.every_steps": (int, type(None)),
     "checkpoint.keep": (int, type(None)),
     "checkpoint.best": (bool, str),
+    "health.every": (int,),
+    "health.patience": (int,),
 }
 DEFAULTS: Settings = {
     "epochs": 10,

@@ -39,7 +39,7 @@ from lamina.train.engines import ENGINES
 from lamina.train.objective import LOSSES
 from lamina.train.progress import Style
 
-CHANGEABLE = ("epochs", "early_stopping", "checkpoint")
+CHANGEABLE = ("epochs", "early_stopping", "checkpoint", "health")
 
 
 def _default(key: str) -> str:

@@ -1,5 +1,6 @@
 """What others hide: every number of a network, and where it comes from."""
 
+from lamina.insight import approximation as approximation
 from lamina.insight.convolution import ConvolutionMatrix as ConvolutionMatrix
 from lamina.insight.convolution import FeatureMaps as FeatureMaps
 from lamina.insight.convolution import Filter as Filter
@@ -28,3 +29,30 @@ from lamina.insight.fields import effective_field as effective_field
 from lamina.insight.fields import measured_field as measured_field
 from lamina.insight.fields import measured_fields as measured_fields
 from lamina.insight.fields import receptive_field as receptive_field
+from lamina.insight.health import Distribution as Distribution
+from lamina.insight.health import Finding as Finding
+from lamina.insight.health import HealthCallback as HealthCallback
+from lamina.insight.health import HealthHistory as HealthHistory
+from lamina.insight.health import HealthReport as HealthReport
+from lamina.insight.health import LayerHealth as LayerHealth
+from lamina.insight.health import Thresholds as Thresholds
+from lamina.insight.health import draw_distributions as draw_distributions
+from lamina.insight.health import draw_flow as draw_flow
+from lamina.insight.health import draw_history as draw_history
+from lamina.insight.health import gradient_health as gradient_health
+from lamina.insight.surface import Chord as Chord
+from lamina.insight.surface import PathCallback as PathCallback
+from lamina.insight.surface import Slice as Slice
+from lamina.insight.surface import Surface as Surface
+from lamina.insight.surface import WeightPath as WeightPath
+from lamina.insight.surface import draw_slice as draw_slice
+from lamina.insight.surface import draw_surface as draw_surface
+from lamina.insight.surface import filter_normalised as filter_normalised
+from lamina.insight.surface import find_chord as find_chord
+from lamina.insight.surface import loss_between as loss_between
+from lamina.insight.surface import loss_slice as loss_slice
+from lamina.insight.surface import loss_surface as loss_surface
+from lamina.insight.surface import path_surface as path_surface
+from lamina.insight.surface import random_direction as random_direction
+from lamina.insight.surface import toy_loss as toy_loss
+from lamina.insight.surface import toy_surface as toy_surface

@@ -54,6 +54,7 @@ class Run:
                 self._tell("on_fit_end")
         finally:
             trainer.model.eval()
+            trainer.batch = None
             for callback in self.callbacks:
                 callback.close()
 
@@ -90,6 +91,7 @@ class Run:
         if not trainer.run_step.finite():
             raise self._diagnosed(x, y, key, number)
         loss = result.loss.item()
+        trainer.batch = (x, y, key)
         trainer.step += 1
         trainer.history.step_losses.append(loss)
         assert result.outputs is not None

@@ -15,7 +15,7 @@ from lamina.core.types import Array
 from lamina.data import Batches, DataLoader, Dataset, as_batches
 from lamina.nn import Module
 from lamina.optim import Optimizer
-from lamina.tensors import as_tensor
+from lamina.tensors import Tensor, as_tensor
 from lamina.train import metrics as measures
 from lamina.train import storage
 from lamina.train.callbacks import Callback
@@ -100,6 +100,8 @@ class Trainer:
         self.history = History()
         self.totals = measures.Totals(self.metrics)
         self.batches: Batches | None = None
+        self.batch: tuple[Tensor, Tensor, Tensor] | None = None
+        """Inputs, targets and key of the last step, for callbacks to look at (while `fit` runs)."""
         self.callbacks: dict[str, Callback] = {}
         self.own_folders: set[Path] = set()
         self._resumed: Mapping[str, Any] | None = None

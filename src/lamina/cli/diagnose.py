@@ -1,0 +1,106 @@
+"""``lamina diagnose``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from lamina import insight
+from lamina.cli.building import (
+    fit_data_to_model,
+    fit_model_to_data,
+    make_data,
+    make_model,
+    make_trainer,
+)
+from lamina.cli.errors import ConfigError, configuring
+from lamina.cli.layers import DEFAULTS, Settings, flatten, parse_overrides
+from lamina.cli.options import BATCH_SIZE, CHECKPOINT, completed, output_options, set_option
+from lamina.cli.output import emit_json
+from lamina.cli.runs import RunFolder
+from lamina.data import Splits
+from lamina.data import names as data_names
+from lamina.nn import Module, models
+
+
+@click.command()
+@click.argument("run_or_model", **completed(models.names))
+@click.option("--data", metavar="NAME", help="Data to look at.  [default: the run's own]",
+              **completed(data_names))  # fmt: skip
+@click.option(
+    "--split",
+    type=click.Choice(["train", "validation", "test"]),
+    default="train",
+    show_default=True,
+    help="Which part of the data.",
+)
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path),
+              help="Also draw the distributions by layer into this file.")  # fmt: skip
+@CHECKPOINT
+@BATCH_SIZE
+@set_option
+@output_options
+def diagnose(
+    run_or_model: str,
+    data: str | None,
+    split: str,
+    plot: Path | None,
+    checkpoint: str | None,
+    batch_size: int,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Tell what is wrong with the gradients of RUN_OR_MODEL, layer by layer.
+
+    Runs the first batch of the data forward and backward through the model of a run's folder, or
+    through a model with fresh weights, and looks for vanishing and exploding gradients, dead ReLUs,
+    saturated activations, symmetric weights, NaN and infinities.
+    """
+    model, settings, splits = _found(run_or_model, data, checkpoint, parse_overrides(overrides))
+    loss = make_trainer(settings, model, splits).training_step.objective.loss
+    batch = getattr(splits, split)[:batch_size]
+    if not len(batch):
+        raise ConfigError(f"--split {split}: data {settings['data.name']} has no example there")
+    with configuring(f"{run_or_model} on data {settings['data.name']}"):
+        report = insight.gradient_health(model, batch.inputs, batch.targets, loss)
+    if plot is not None:
+        insight.draw_distributions(report, plot)
+    if as_json:
+        emit_json({"model": run_or_model, "split": split, "examples": len(batch),
+                   **report.to_dict()})  # fmt: skip
+    else:
+        click.echo(str(report))
+
+
+def _found(
+    run_or_model: str, data: str | None, checkpoint: str | None, overrides: Settings
+) -> tuple[Module, Settings, Splits]:
+    """The model of a run, or a new one, with its settings and data."""
+    if Path(run_or_model).is_dir():
+        return _of_run(RunFolder(Path(run_or_model)), data, checkpoint, overrides)
+    if run_or_model not in models.names():
+        raise ConfigError(
+            f"{run_or_model!r} is neither the folder of a run nor a model; models are "
+            f"{', '.join(models.names())}"
+        )
+    if data is None:
+        raise ConfigError(
+            "--data is required with a model, such as --data digits; `lamina data` lists them"
+        )
+    given = flatten({"model": run_or_model, "data": data})
+    settings = fit_data_to_model({**DEFAULTS, **given, **overrides})
+    splits = make_data(settings)
+    settings = fit_model_to_data(settings, splits)
+    return make_model(settings), settings, splits
+
+
+def _of_run(
+    folder: RunFolder, data: str | None, checkpoint: str | None, overrides: Settings
+) -> tuple[Module, Settings, Splits]:
+    settings = folder.settings()
+    if data:
+        kept = {key: value for key, value in settings.items() if not key.startswith("data.")}
+        settings = fit_data_to_model({**kept, **flatten({"data": data})})
+    settings = {**settings, **overrides}
+    return folder.model(checkpoint), settings, make_data(settings)
