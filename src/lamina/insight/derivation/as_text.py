@@ -1,0 +1,43 @@
+"""A derivation as plain text."""
+
+from __future__ import annotations
+
+from textwrap import fill
+
+from lamina.insight.derivation.derivation import Derivation
+from lamina.insight.derivation.math_text import math_text
+from lamina.insight.derivation.numbers import shown_lines
+from lamina.insight.derivation.step import Quantity, Step
+
+
+def as_text(derivation: Derivation, language: str, limit: int) -> str:
+    """Return title, legend, and the steps by section, symbols before numbers."""
+    title = derivation.title.spoken(language)
+    lines = [title, "═" * _width(title), fill(derivation.legend.spoken(language), 100)]
+    for section in derivation.sections:
+        heading = section.title.spoken(language)
+        lines += ["", heading, "─" * _width(heading)]
+        for step in section.steps:
+            lines += _step(step, language, limit)
+    return "\n".join(lines) + "\n"
+
+
+def _step(step: Step, language: str, limit: int) -> list[str]:
+    lines = [f"{step.words.spoken(language)}:  {math_text(step.formula)}"]
+    for quantity in step.given:
+        lines += _quantity(quantity, limit, "    ")
+    return lines + _quantity(step.result, limit, "  ⇒ ")
+
+
+def _quantity(quantity: Quantity, limit: int, before: str) -> list[str]:
+    """Return ``symbol = numbers``; the symbol stands at the first row."""
+    head = f"{before}{math_text(quantity.symbol)} = "
+    rows = shown_lines(quantity.value, limit)
+    return [(head if n == 0 else " " * _width(head)) + row for n, row in enumerate(rows)]
+
+
+def _width(text: str) -> int:
+    """Return how many columns a terminal needs: Chinese characters take two, accents none."""
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
