@@ -6,6 +6,7 @@ from html import escape
 
 from lamina.insight.derivation.derivation import Derivation
 from lamina.insight.derivation.math_mathml import mathml
+from lamina.insight.derivation.mathematics import Operator
 from lamina.insight.derivation.numbers import Table, shown
 from lamina.insight.derivation.step import Quantity, Section, Step
 from lamina.insight.derivation.style import STYLE
@@ -44,8 +45,13 @@ def _switch(language: str) -> str:
 
 def _words(text: Text) -> str:
     if text.en == text.zh:
-        return f"<span>{escape(text.en)}</span>"
-    return f'<span lang="en">{escape(text.en)}</span><span lang="zh">{escape(text.zh)}</span>'
+        return f"<span>{_plain(text.en)}</span>"
+    return f'<span lang="en">{_plain(text.en)}</span><span lang="zh">{_plain(text.zh)}</span>'
+
+
+def _plain(words: str) -> str:
+    """Escape; fonts have no ⊗ with a tilde, MathML draws one."""
+    return escape(words).replace("⊗̃", mathml(Operator("⊗̃")))
 
 
 def _section(section: Section, limit: int) -> str:
@@ -61,7 +67,7 @@ def _step(step: Step, limit: int) -> str:
         f'<article><h3>{_words(step.words)}</h3><div class="formula">'
         f"{mathml(step.formula, display=True)}</div>{shown_given}"
         f'<div class="result">{_quantity(step.result, limit)}</div>'
-        f'<p class="verified">✓ {_words(agreed)} {step.error:.1e}</p></article>\n'
+        f'<p class="verified">✓ {_words(agreed)} {step.error:.1g}</p></article>\n'
     )
 
 

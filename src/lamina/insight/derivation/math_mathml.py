@@ -26,7 +26,7 @@ def mathml(formula: Math, display: bool = False) -> str:
 
     >>> from lamina.insight.derivation.mathematics import with_layer
     >>> mathml(with_layer("z", 2))
-    '<math><msup><mi>z</mi><mrow><mo>(</mo><mn>2</mn><mo>)</mo></mrow></msup></math>'
+    '<math><msup><mi>z</mi><mrow><mo stretchy="false">(</mo><mn>2</mn><mo ...
     """
     attribute = ' display="block"' if display else ""
     return f"<math{attribute}>{_write(formula)}</math>"
@@ -66,13 +66,14 @@ def _(part: Row) -> str:
 
 @_write.register
 def _(part: Fenced) -> str:
-    left, right = part.fences
+    left, right = part.fences[0], part.fences[1]
     return f"<mrow><mo>{left}</mo>{_write(part.body)}<mo>{right}</mo></mrow>"
 
 
 @_write.register
 def _(part: OfLayer) -> str:
-    place = f"<mo>(</mo><mn>{escape(part.place)}</mn><mo>)</mo>"
+    left, right = (f'<mo stretchy="false">{fence}</mo>' for fence in "()")
+    place = f"{left}<mn>{escape(part.place)}</mn>{right}"
     return f"<msup>{_write(part.base)}<mrow>{place}</mrow></msup>"
 
 

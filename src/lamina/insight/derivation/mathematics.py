@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 
@@ -147,6 +147,17 @@ def factor(part: Math) -> Math:
         isinstance(each, Operator) and each.sign in loose for each in part.parts
     )
     return Fenced(part) if summed or isinstance(part, Total) else part
+
+
+def indexed(part: Math, *indices: str) -> Math:
+    """Return a layer's symbol, or the derivative by it, for certain maps: X⁽ˡ⁾ as X⁽ˡ·ᵈ⁾."""
+    if isinstance(part, OfLayer):
+        return replace(part, place=",".join((part.place, *indices)))
+    if isinstance(part, Fraction):
+        return replace(part, bottom=indexed(part.bottom, *indices))
+    if isinstance(part, Row):
+        return Row((*part.parts[:-1], indexed(part.parts[-1], *indices)))
+    return Sub(part, Symbol(",".join(indices))) if indices else part
 
 
 def block(part: Math) -> Math:

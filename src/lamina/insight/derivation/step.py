@@ -31,12 +31,12 @@ class Quantity:
     @property
     def shape(self) -> tuple[int, ...]:
         """The lengths of the axes of the value."""
-        return self.value.shape
+        return tuple(self.value.shape)
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """``target = right side``, with its numbers.
+    """``left = right side``, with its numbers; ``left`` may speak of one map of the result.
 
     The right side was evaluated by NumPy from the formula (``result.value``). ``reference`` is
     what the framework computed: the value of the forward pass, or reverse mode's derivative.
@@ -49,6 +49,7 @@ class Step:
     rights: tuple[Math, ...]
     result: Quantity
     reference: Array
+    left: Math
     given: tuple[Quantity, ...] = ()
     tolerance: float = 1e-9
     scale: float = 0.0
@@ -60,7 +61,7 @@ class Step:
     @property
     def formula(self) -> Math:
         """The whole equation."""
-        return equation(self.result.symbol, *self.rights)
+        return equation(self.left, *self.rights)
 
     def _verified(self) -> float:
         """Return the largest difference, relative to the largest element."""

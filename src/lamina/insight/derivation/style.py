@@ -43,6 +43,9 @@ td { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: .78rem
   padding: .1rem .45rem; text-align: right; white-space: nowrap; }
 .verified { color: var(--good); font-size: .8rem; margin: .6rem 0 0; }
 span[lang=zh] { margin-left: .5em; }
+h1 span, h2 span, main > p span, nav span { display: block; margin-left: 0 !important; }
+h1 span + span, h2 span + span { font-size: .85em; font-weight: 600; }
+main > p span + span { margin-top: .5em; } nav span + span { color: var(--soft); }
 body:has(#show-en:checked) span[lang=zh] { display: none; }
 body:has(#show-zh:checked) span[lang=en] { display: none; }
 body:has(#show-zh:checked) span[lang=zh] { margin-left: 0; }

@@ -16,7 +16,7 @@ HEADINGS = ("l", "layer", "z", "‖z‖", "‖a‖", "‖f′(z)‖", "‖δ‖"
 
 def listing(trace: Trace) -> str:
     """Return shapes and norms of every layer's quantities, and the loss."""
-    rows = [HEADINGS]
+    rows: list[tuple[str, ...]] = [HEADINGS]
     for layer in trace.layers:
         shape = "" if layer.dW is None else _shape(layer.dW)
         norms = [_norm(v) for v in (layer.z, layer.a, layer.f_prime, layer.delta)]

@@ -6,7 +6,15 @@ import numpy as np
 
 from lamina.core.node import Node
 from lamina.core.types import Array
-from lamina.insight.derivation.mathematics import Math, OfLayer, block, derivative, factor, row
+from lamina.insight.derivation.mathematics import (
+    Math,
+    OfLayer,
+    block,
+    derivative,
+    factor,
+    indexed,
+    row,
+)
 from lamina.insight.derivation.step import Quantity, Section, Step
 from lamina.insight.derivation.text import Text
 from lamina.insight.trace.capture import Capture
@@ -98,7 +106,7 @@ class Prover:
         if isinstance(activation.rule, Elementwise):
             steps.append(self._slope(activation))
         claim = activation.rule.pull(activation.view, 0)
-        rights = (claim.right,)
+        rights: tuple[Math, ...] = (claim.right,)
         if behind is not None and isinstance(activation.rule, Elementwise):
             slope = slope_symbol(activation.unit, activation.view.inputs[0])
             rights = (claim.right, row(slope, "⊙", block(behind)))
@@ -146,6 +154,7 @@ class Prover:
             rights,
             Quantity(symbol, value, words),
             expected,
+            indexed(symbol, *claim.indices) if claim.indices else symbol,
             claim.given,
             tolerance=1e-9 if precise else 2e-4,
             scale=claim.scale,
@@ -159,7 +168,8 @@ def _summed(claims: list[Claim]) -> Claim:
         parts += ["+", factor(claim.right)] if parts else [factor(claim.right)]
     scale = max(float(np.abs(claim.value).max(initial=0.0)) for claim in claims)
     given = tuple(quantity for claim in claims for quantity in claim.given)
-    return Claim(row(*parts), sum((c.value for c in claims), np.zeros(())), given, scale)
+    total = sum((claim.value for claim in claims), np.zeros(()))
+    return Claim(row(*parts), total, given, scale, claims[0].indices)
 
 
 def _derivative_words(naming: Naming, node: Node) -> Text:

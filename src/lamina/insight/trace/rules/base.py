@@ -19,12 +19,14 @@ class Claim:
     """The right side of an equation, its value by NumPy, and numbers to show beside it.
 
     ``scale`` is a magnitude of what was added up, beside which rounding is to be judged.
+    ``indices`` are the maps of which the equation speaks, such as p in Z⁽ˡ·ᵖ⁾ = ….
     """
 
     right: Math
     value: Array
     given: tuple[Quantity, ...] = ()
     scale: float = 0.0
+    indices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,8 +140,8 @@ def _prove(view: View, key: int, direction: Array, value: Array) -> None:
     precise = view.unit.output.dtype == np.float64
     if abs(left.sum() - right.sum()) > (1e-9 if precise else 1e-4) * size:
         raise DerivationError(
-            f"derivation: {view.unit.kind}: forward mode gives ⟨δ, J v⟩ = {left.sum():.9g}, reverse "
-            f"mode ⟨Jᵀ δ, v⟩ = {right.sum():.9g}; a derivative rule of that function is wrong"
+            f"derivation: {view.unit.kind}: forward mode gives ⟨δ, J v⟩ = {left.sum():.9g}, "
+            f"reverse mode ⟨Jᵀ δ, v⟩ = {right.sum():.9g}; a rule of that function is wrong"
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,17 +11,16 @@ from lamina.core.types import Array
 from lamina.functions.spatial import sizes
 from lamina.insight.derivation.mathematics import (
     Math,
-    OfLayer,
-    Sub,
-    Symbol,
     Total,
     applied,
+    indexed,
     row,
     with_layer,
 )
+from lamina.insight.derivation.step import Quantity
 from lamina.insight.derivation.text import Text
 from lamina.insight.trace.convolving import Geometry, by_input, by_kernel, forward, rot180
-from lamina.insight.trace.rules.base import Claim, Quantity, Rule, View, columns, data
+from lamina.insight.trace.rules.base import Claim, Rule, View, columns, data
 from lamina.nn import Module
 
 
@@ -36,41 +34,42 @@ class Convolution(Rule):
 
     def forward(self, view: View) -> Claim:
         z = forward(_maps(view.x(), view), self._kernels(view), _geometry(view))
-        right: Math = Total("d", row(view.mapped("W", "p", "d"), "⊗", one_map(view.inputs[0], "d")))
+        right: Math = Total("d", row(view.mapped("W", "p", "d"), "⊗", indexed(view.inputs[0], "d")))
         bias = view.parameter("bias")
-        given = (self._shown(view), data(view.inputs[0], view.x(), "input maps", "输入特征映射"))
+        shown = data(view.inputs[0], view.x(), "input maps", "输入特征映射")
+        given: tuple[Quantity, ...] = (self._shown(view), shown)
         if bias is not None:
             z = z + bias.reshape(-1, *(1,) * (z.ndim - 2))
             right = row(right, "+", view.mapped("b", "p", bold=False))
             given = (*given, Quantity(with_layer("b", view.place, True), bias[:, None],
                                       Text("bias", "偏置")))  # fmt: skip
-        return Claim(right, z.reshape(view.y.shape), given)
+        return Claim(right, z.reshape(view.y.shape), given, indices=("p",))
 
     def pull(self, view: View, index: int) -> Claim:
         geometry, x = _geometry(view), _maps(view.x(), view)
         value = by_input(_maps(view.g, view), self._kernels(view), geometry, x.shape[2:])
         turned = applied("rot180", view.mapped("W", "p", "d"))
-        right: Math = Total("p", row(turned, "⊗̃", _holes(one_map(view.delta, "p"), geometry)))
+        right: Math = Total("p", row(turned, "⊗̃", _holes(indexed(view.delta, "p"), geometry)))
         if any(before or after for before, after in geometry.padding):
             right = applied("crop", right)
         symbol = applied("rot180", with_layer("W", view.place, True))
         words = Text("kernels turned by 180°", "旋转180度的卷积核")
         given = (Quantity(symbol, rot180(self._kernels(view)), words), _shown_delta(view))
-        return Claim(right, value.reshape(view.x().shape), given)
+        return Claim(right, value.reshape(view.x().shape), given, indices=("d",))
 
     def gradient(self, view: View, name: str) -> Claim:
         delta, spatial = _maps(view.g, view), tuple(range(2, _maps(view.g, view).ndim))
         if name == "bias":
-            right: Math = Total("i,j" if len(spatial) == 2 else "i", one_map(view.delta, "p"))
+            right: Math = Total("i,j" if len(spatial) == 2 else "i", indexed(view.delta, "p"))
             right = right if view.samples == 1 else Total("n", right)
             scale = float(np.abs(delta).max()) if delta.size else 0.0
-            return Claim(right, delta.sum((0, *spatial)), (_shown_delta(view),), scale)
+            return Claim(right, delta.sum((0, *spatial)), (_shown_delta(view),), scale, ("p",))
         geometry, kernels = _geometry(view), self._kernels(view)
         value = by_kernel(delta, _maps(view.x(), view), geometry, kernels.shape[2:])
-        right = row(_holes(one_map(view.delta, "p"), geometry), "⊗", one_map(view.inputs[0], "d"))
+        right = row(_holes(indexed(view.delta, "p"), geometry), "⊗", indexed(view.inputs[0], "d"))
         right = right if view.samples == 1 else Total("n", right)
         given = (_shown_delta(view), data(view.inputs[0], view.x(), "input maps", "输入特征映射"))
-        return Claim(right, self._kept(view, value), given)
+        return Claim(right, self._kept(view, value), given, indices=("p", "d"))
 
     def _kernels(self, view: View) -> Array:
         """Return the kernels that slide, (O, C, *)."""
@@ -146,13 +145,6 @@ def _maps(value: Array, view: View) -> Array:
     """Return maps with a batch axis."""
     rank = len(getattr(view.unit.module, "kernel_size"))  # noqa: B009
     return value[None] if value.ndim == rank + 1 else value
-
-
-def one_map(symbol: Math, index: str) -> Math:
-    """Return one map of a layer's maps: X⁽ˡ·ᵈ⁾."""
-    if isinstance(symbol, OfLayer):
-        return replace(symbol, place=f"{symbol.place},{index}")
-    return Sub(symbol, Symbol(index))
 
 
 def _holes(delta: Math, geometry: Geometry) -> Math:

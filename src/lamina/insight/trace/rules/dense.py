@@ -18,8 +18,9 @@ from lamina.insight.derivation.mathematics import (
     row,
     with_layer,
 )
+from lamina.insight.derivation.step import Quantity
 from lamina.insight.derivation.text import Text
-from lamina.insight.trace.rules.base import Claim, Quantity, Rule, View, data
+from lamina.insight.trace.rules.base import Claim, Rule, View, data
 
 
 class Dense(Rule):

@@ -100,8 +100,8 @@ class SoftmaxCrossEntropy(LossRule):
 
     def _seen(self, view: View) -> tuple[Quantity, ...]:
         predicted = softmax(view.x(), _classes(view.x()))
-        return (data(P, predicted, "predicted probabilities ŷ = softmax(z)", "预测概率 ŷ = softmax(z)"),
-                data(Y, self.targets, "target", "标签"))  # fmt: skip
+        words = ("predicted probabilities ŷ = softmax(z)", "预测概率 ŷ = softmax(z)")
+        return data(P, predicted, *words), data(Y, self.targets, "target", "标签")
 
 
 class NegativeLogLikelihood(LossRule):

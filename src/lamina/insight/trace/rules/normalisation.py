@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -31,7 +31,7 @@ class BatchNormalisation(Rule):
     """
 
     words = Text("batch normalisation", "批量规范化层")
-    letters = {"weight": "γ", "bias": "β"}
+    letters: ClassVar[dict[str, str]] = {"weight": "γ", "bias": "β"}
 
     def forward(self, view: View) -> Claim:
         z = self._gain(view) * self._standard(view) + self._shift(view)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -14,13 +14,13 @@ from lamina.insight.derivation.mathematics import (
     Symbol,
     Total,
     applied,
+    indexed,
     row,
     with_layer,
 )
 from lamina.insight.derivation.step import Quantity
 from lamina.insight.derivation.text import Text
 from lamina.insight.trace.rules.base import Claim, Rule, View, data
-from lamina.insight.trace.rules.convolution import one_map
 from lamina.nn import Module
 
 SHOWN = Text("error term", "误差项")
@@ -46,7 +46,8 @@ class MaxPooling(_Pooling):
     down = "max"
 
     def _pooled(self, view: View) -> Array:
-        return _windows(view, -np.inf).max(-1)
+        greatest: Array = _windows(view, -np.inf).max(-1)
+        return greatest
 
     def pull(self, view: View, index: int) -> Claim:
         value = np.zeros(prod(view.x().shape))
@@ -75,7 +76,8 @@ class MeanPooling(_Pooling):
     down = "mean"
 
     def _pooled(self, view: View) -> Array:
-        return _windows(view, 0.0).sum(-1) / _divisor(view)
+        mean: Array = _windows(view, 0.0).sum(-1) / _divisor(view)
+        return mean
 
     def pull(self, view: View, index: int) -> Claim:
         value = _spread(view, view.g / _divisor(view))
@@ -87,35 +89,39 @@ class Subsampling(Rule):
     """Z = w Y + b, Y the sum or mean of each window; ∂w = Σ δ ⊙ Y, ∂b = Σ δ."""
 
     words = Text("trainable subsampling layer", "可训练的下采样层")
-    letters = {"weight": "w", "bias": "b"}
+    letters: ClassVar[dict[str, str]] = {"weight": "w", "bias": "b"}
 
     def forward(self, view: View) -> Claim:
         weight, bias = (_channels(view, name) for name in ("weight", "bias"))
         right = row(view.mapped("w", "p", bold=False), view.mapped("Y", "p"), "+",
                     view.mapped("b", "p", bold=False))  # fmt: skip
-        return Claim(right, weight * self._y(view) + bias, (self._shown(view),))
+        value = weight * self._y(view) + bias
+        return Claim(right, value, (self._shown(view),), indices=("p",))
 
     def pull(self, view: View, index: int) -> Claim:
-        right = applied("up", row(view.mapped("w", "p", bold=False), "·", one_map(view.delta, "p")))
+        right = applied("up", row(view.mapped("w", "p", bold=False), "·", indexed(view.delta, "p")))
         value = _spread(view, _channels(view, "weight") * view.g / self._divisor(view))
-        return Claim(right, value, (data(view.delta, view.g, SHOWN.en, SHOWN.zh),))
+        shown = data(view.delta, view.g, SHOWN.en, SHOWN.zh)
+        return Claim(right, value, (shown,), indices=("p",))
 
     def gradient(self, view: View, name: str) -> Claim:
         terms = view.g * (self._y(view) if name == "weight" else 1.0)
         axes = tuple(axis for axis in range(terms.ndim) if axis != terms.ndim - 3)
         delta = data(view.delta, view.g, SHOWN.en, SHOWN.zh)
-        each: Math = one_map(view.delta, "p")
+        each: Math = indexed(view.delta, "p")
         each = row(each, "⊙", view.mapped("Y", "p")) if name == "weight" else each
         right: Math = Total("i,j", each)
         right = right if view.samples == 1 else Total("n", right)
         given = (delta, self._shown(view)) if name == "weight" else (delta,)
-        return Claim(right, terms.sum(axes), given, float(np.abs(terms).max(initial=0.0)))
+        scale = float(np.abs(terms).max(initial=0.0))
+        return Claim(right, terms.sum(axes), given, scale, ("p",))
 
     def extras(self, view: View) -> dict[str, Quantity]:
         return {"Y": self._shown(view)}
 
     def _y(self, view: View) -> Array:
-        return _windows(view, 0.0).sum(-1) / self._divisor(view)
+        pooled: Array = _windows(view, 0.0).sum(-1) / self._divisor(view)
+        return pooled
 
     def _divisor(self, view: View) -> int:
         module: Any = view.unit.module
@@ -170,9 +176,9 @@ def _windows(view: View, outside: float, values: Array | None = None) -> Array:
     filled = np.pad(values, around, constant_values=outside)
     axes = tuple(range(values.ndim - rank, values.ndim))
     windows = np.lib.stride_tricks.sliding_window_view(filled, spans, axis=axes)
-    places = tuple(slice(None, None, s) for s in stride)
-    windows = windows[(..., *places, *(slice(None),) * rank)]
-    windows = windows[(..., *(slice(None, None, d) for d in dilation))]
+    picked = [slice(None, None, step) for step in (*stride, *dilation)]
+    outer = [slice(None)] * (values.ndim - rank)
+    windows = windows[(*outer, *picked)]
     return windows.reshape(*windows.shape[:-rank], -1)
 
 
