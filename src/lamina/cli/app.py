@@ -10,6 +10,7 @@ from lamina.cli.completion import completion
 from lamina.cli.data import data
 from lamina.cli.errors import Commands
 from lamina.cli.evaluate import evaluate
+from lamina.cli.explain import explain
 from lamina.cli.predict import predict
 from lamina.cli.profile import profile
 from lamina.cli.summary import summary
@@ -27,5 +28,5 @@ def app() -> None:
     """Train, measure and use feedforward and convolutional networks."""
 
 
-for command in (train, evaluate, predict, summary, data, profile, bench, completion):
+for command in (train, evaluate, predict, explain, summary, data, profile, bench, completion):
     app.add_command(command)

@@ -67,7 +67,9 @@ def _(part: Row) -> str:
 @_write.register
 def _(part: Fenced) -> str:
     left, right = part.fences[0], part.fences[1]
-    return f"<mrow><mo>{left}</mo>{_write(part.body)}<mo>{right}</mo></mrow>"
+    body = _write(part.body)
+    stretch = "" if "<mfrac>" in body or "<munder>" in body else ' stretchy="false"'
+    return f"<mrow><mo{stretch}>{left}</mo>{body}<mo{stretch}>{right}</mo></mrow>"
 
 
 @_write.register

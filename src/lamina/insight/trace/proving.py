@@ -169,7 +169,9 @@ def _summed(claims: list[Claim]) -> Claim:
     scale = max(float(np.abs(claim.value).max(initial=0.0)) for claim in claims)
     given = tuple(quantity for claim in claims for quantity in claim.given)
     total = sum((claim.value for claim in claims), np.zeros(()))
-    return Claim(row(*parts), total, given, scale, claims[0].indices)
+    kinds = {claim.indices for claim in claims}
+    indices = claims[0].indices if len(kinds) == 1 else ()
+    return Claim(row(*parts), total, given, scale, indices)
 
 
 def _derivative_words(naming: Naming, node: Node) -> Text:

@@ -34,11 +34,12 @@ class Elementwise(Rule):
     def words_of(self, unit: Unit) -> Text:
         if "dropout" in unit.kind.lower():
             return Text("dropout (the mask as drawn)", "暂退法（已抽取的掩码）")
-        return Text(f"activation function {_name(unit)}", f"激活函数 {_name(unit)}")
+        name = "scaled tanh" if _name(unit) == "f" else _name(unit)
+        return Text(f"activation function {name}", f"激活函数 {name}")
 
     def forward(self, view: View) -> Claim:
         if _known(view.unit) is not None:
-            return Claim(applied(_name(view.unit), view.inputs[0]), _value(view))
+            return Claim(_written(view.unit, view.inputs[0]), _value(view))
         return super().forward(view)
 
     def pull(self, view: View, index: int) -> Claim:
@@ -102,6 +103,15 @@ def _known(unit: Unit) -> Slope | None:
     return _scaled_formula(height, slope), lambda z, a: height * slope * (1 - (a / height) ** 2)
 
 
+def _written(unit: Unit, z: Math) -> Math:
+    """Write f(z)."""
+    scaled = _scaled(unit.nodes[0].operation.name)
+    if scaled is None:
+        return applied(_name(unit), z)
+    height, slope = scaled
+    return row(Word(f"{height:.5g}"), applied("tanh", row(Word(f"{slope:.5g}"), z)))
+
+
 def _scaled_formula(height: float, slope: float) -> Callable[[Math, Math], Math]:
     """Write A S (1 - (a/A)²)."""
 
@@ -141,7 +151,7 @@ def _bracket(body: Math) -> Math:
 
 def _name(unit: Unit) -> str:
     name = unit.nodes[0].operation.name if len(unit.nodes) == 1 else unit.kind
-    return NAMES.get(name, "A·tanh(S·)" if name.startswith("scaled_tanh") else name)
+    return NAMES.get(name, "f" if name.startswith("scaled_tanh") else name)
 
 
 class Softmax(Rule):
