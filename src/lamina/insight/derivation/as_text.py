@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from textwrap import fill
+import re
+from unicodedata import combining, east_asian_width
 
 from lamina.insight.derivation.derivation import Derivation
 from lamina.insight.derivation.math_text import math_text
@@ -13,7 +14,9 @@ from lamina.insight.derivation.step import Quantity, Step
 def as_text(derivation: Derivation, language: str, limit: int) -> str:
     """Return title, legend, and the steps by section, symbols before numbers."""
     title = derivation.title.spoken(language)
-    lines = [title, "═" * _width(title), fill(derivation.legend.spoken(language), 100)]
+    lines = [title, "═" * _width(title)]
+    for each in ("en", "zh") if language == "both" else (language,):
+        lines += _wrapped(derivation.legend.spoken(each))
     for section in derivation.sections:
         heading = section.title.spoken(language)
         lines += ["", heading, "─" * _width(heading)]
@@ -36,8 +39,16 @@ def _quantity(quantity: Quantity, limit: int, before: str) -> list[str]:
     return [(head if n == 0 else " " * _width(head)) + row for n, row in enumerate(rows)]
 
 
+def _wrapped(text: str) -> list[str]:
+    """Return lines of at most 100 columns; between Chinese characters a line may end anywhere."""
+    lines = [""]
+    for part in re.findall(r"[\u2e80-\uffef]|[^\u2e80-\uffef\s]+\s*|\s+", text):
+        if _width(lines[-1] + part.rstrip()) > 100:
+            lines.append("")
+        lines[-1] += part
+    return [line.rstrip() for line in lines]
+
+
 def _width(text: str) -> int:
     """Return how many columns a terminal needs: Chinese characters take two, accents none."""
-    from unicodedata import combining, east_asian_width
-
     return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)

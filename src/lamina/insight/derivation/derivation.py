@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import ceil, log10
 from pathlib import Path
 
 from lamina.core.errors import ArgumentError
@@ -38,7 +39,7 @@ class Derivation:
     @property
     def legend(self) -> Text:
         """What the symbols mean, and how far the steps were verified."""
-        count, error = len(list(self.steps)), f"{self.error:.1e}"
+        count, error = len(list(self.steps)), bound(self.error)
         parts = LEGEND if self.samples == 1 else LEGEND_OF_BATCH
         return parts.filled(count=count, error=error, samples=self.samples)
 
@@ -85,11 +86,20 @@ class Derivation:
         return self.to_text()
 
 
+def bound(error: float) -> str:
+    """Return the power of ten that an error does not exceed, at least that of rounding.
+
+    >>> bound(3e-8), bound(0.0)
+    ('1e-07', '1e-15')
+    """
+    return f"1e{ceil(log10(max(error, 1e-15))):03d}"
+
+
 LEGEND = Text(
     "z: net input, a: activation, δ = ∂L/∂z: error term, ⊙: element by element. "
     "Z and X are z and a in maps, ⊗ is cross-correlation, ⊗̃ the wide one. "
     "All {count} steps were evaluated from their formulas and agree with the framework's forward "
-    "pass and reverse mode to a relative {error}.",
+    "pass and reverse mode to a relative {error} or better.",
     "z：净输入，a：活性值，δ = ∂L/∂z：误差项，⊙：按元素乘积。"
     "Z 和 X 是特征映射形式的 z 和 a，⊗ 为互相关，⊗̃ 为宽卷积形式。"
     "全部 {count} 步均按公式独立计算，与框架的前向计算和反向模式一致，相对误差不超过 {error}。",

@@ -72,6 +72,17 @@ class Layer:
         return None if found is None else found.value
 
     @property
+    def trivial(self) -> bool:
+        """Whether the layer rearranges nothing: a value is given the shape that it has."""
+        unit = self.main.unit
+        return self.rearranges and unit.inputs[0].shape == unit.output.shape
+
+    @property
+    def rearranges(self) -> bool:
+        """Whether the layer only gives its input another shape."""
+        return isinstance(self.main.rule, Rearrangement)
+
+    @property
     def z(self) -> Array:
         """The net input (净输入) z⁽ˡ⁾."""
         return self.quantities["z"].value
@@ -184,14 +195,21 @@ class Naming:
 
     def _begin(self, last: int, unit: Unit, rule: Rule) -> Layer:
         if isinstance(rule, Rearrangement):
-            symbol = applied("vec", self.symbol(unit.inputs[0]))
-            placed = self.place(unit, rule, last, symbol, derivative(symbol))
+            symbol, delta = self._rearranged(unit)
+            placed = self.place(unit, rule, last, symbol, delta)
             return Layer(last, unit.name, rule.words_of(unit), placed)
         number = last + 1
         symbol = with_layer(_letter("z", unit.output), number, True)
         delta = with_layer("δ", number, True)
         placed = self.place(unit, rule, number, symbol, delta)
         return Layer(number, unit.name, rule.words_of(unit), placed)
+
+    def _rearranged(self, unit: Unit) -> tuple[Math, Math]:
+        node = unit.inputs[0]
+        if node.shape == unit.output.shape:
+            return self.symbol(node), self.delta(node)
+        symbol = applied("vec", self.symbol(node))
+        return symbol, derivative(symbol)
 
 
 def _letter(letter: str, node: Node) -> str:

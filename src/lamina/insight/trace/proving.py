@@ -29,9 +29,7 @@ from lamina.insight.trace.layers import (
 from lamina.insight.trace.rules import Claim
 from lamina.insight.trace.rules.activation import Elementwise, slope_symbol
 from lamina.insight.trace.rules.base import columns
-from lamina.insight.trace.units import Unit
-
-Tail = tuple[Unit, int]
+from lamina.insight.trace.rules.joining import Rearrangement
 
 
 class Prover:
@@ -56,21 +54,26 @@ class Prover:
 
     def sections(self) -> list[Section]:
         """Return the forward pass, the loss, and the backward pass."""
-        forward = [self._forward(layer, n) for n, layer in enumerate(self.layers)]
-        backward = [self._backward(layer, n) for n, layer in enumerate(self.layers)]
+        shown = [layer for layer in self.layers if not layer.trivial]
+        forward = [self._forward(layer, n) for n, layer in enumerate(shown)]
+        backward = [self._backward(layer, n) for n, layer in enumerate(shown)]
         return [*forward, self._loss(), *reversed(backward), *self._input()]
 
     # Forward -------------------------------------------------------------------------------
 
     def _forward(self, layer: Layer, number: int) -> Section:
-        steps = [self._computed(layer.main, Text("net input", "净输入"))]
+        words = Text("net input", "净输入")
+        if layer.rearranges:
+            words = Text("activation in another shape", "改变形状的活性值")
+        steps = [self._computed(layer.main, words)]
         if layer.activation is not None:
             steps.append(self._computed(layer.activation, Text("activation", "活性值")))
         return Section(_title("Forward", "前向", layer), tuple(steps), f"forward-{number}")
 
     def _computed(self, placed: Placed, words: Text) -> Step:
         claim, view = placed.rule.forward(placed.view), placed.view
-        return self._step(words, (claim.right,), view.output, claim, view.y, True)
+        reference = np.asarray(placed.unit.output.value)
+        return self._step(words, (claim.right,), view.output, claim, reference, True)
 
     def _loss(self) -> Section:
         step = self._computed(self.loss, Text("loss", "损失"))
@@ -91,6 +94,7 @@ class Prover:
 
     def _reached(self, node: Node) -> tuple[Step | None, Math | None]:
         """Return the step that gives ∂L/∂(node) from all that read it, and its right side."""
+        node = self._followed(node)
         readers = self.readers.get(id(node), [])
         claims = [placed.rule.pull(placed.view, index) for placed, index in readers]
         if not claims:
@@ -100,6 +104,14 @@ class Prover:
         words = _derivative_words(self.naming, node)
         reference = self.capture.gradient(node)
         return self._step(words, (claim.right,), symbol, claim, reference, True), claim.right
+
+    def _followed(self, node: Node) -> Node:
+        """Return what a value is called after all calls that only hand it on."""
+        readers = self.readers.get(id(node), [])
+        if len(readers) == 1 and isinstance(readers[0][0].rule, Rearrangement):
+            output = readers[0][0].unit.output
+            return self._followed(output) if output.shape == node.shape else node
+        return node
 
     def _through(self, activation: Placed, behind: Math | None, main: Placed) -> list[Step]:
         steps = []
@@ -181,8 +193,12 @@ def _derivative_words(naming: Naming, node: Node) -> Text:
 
 
 def _title(en: str, zh: str, layer: Layer) -> Text:
-    kinds = [layer.kind] + ([layer.activation.rule.words_of(layer.activation.unit)]
-                            if layer.activation else [])  # fmt: skip
+    kinds = [layer.kind]
+    if layer.activation is not None:
+        kinds.append(layer.activation.rule.words_of(layer.activation.unit))
     english, chinese = ", ".join(k.en for k in kinds), "，".join(k.zh for k in kinds)
-    return Text(f"{en}, layer {layer.number} ({layer.name}): {english}",
-                f"{zh}，第{layer.number}层（{layer.name}）：{chinese}")  # fmt: skip
+    after, then = ("after ", "之后") if layer.rearranges else ("", "")
+    return Text(
+        f"{en}, {after}layer {layer.number} ({layer.name}): {english}",
+        f"{zh}，第{layer.number}层{then}（{layer.name}）：{chinese}",
+    )

@@ -29,13 +29,20 @@ class Trace:
 
     Attributes:
         capture: the passes themselves.
-        layers: the layers in order of execution.
+        naming: the symbols of values.
+        calls: the layers, with those that do nothing.
+        loss_unit: what computes L.
     """
 
     capture: Capture
     naming: Naming
-    layers: list[Layer]
+    calls: list[Layer]
     loss_unit: Placed
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers in order of execution."""
+        return [layer for layer in self.calls if not layer.trivial]
 
     @property
     def loss(self) -> float:
@@ -57,7 +64,7 @@ class Trace:
 
     @cached_property
     def _derivation(self) -> Derivation:
-        prover = Prover(self.capture, self.naming, self.layers, self.loss_unit)
+        prover = Prover(self.capture, self.naming, self.calls, self.loss_unit)
         kind = type(self.capture.model).__name__
         title = Text(f"The backward pass of {kind}, derived", f"{kind} 的反向传播推导")
         return Derivation(title, tuple(prover.sections()), self.naming.samples)

@@ -18,7 +18,7 @@ class Rearrangement(Rule):
     words = Text("rearranged values", "改变形状")
 
     def forward(self, view: View) -> Claim:
-        return Claim(applied("vec", view.inputs[0]), view.x().reshape(view.y.shape))
+        return Claim(applied("reshape", view.inputs[0]), view.x().reshape(view.y.shape))
 
     def pull(self, view: View, index: int) -> Claim:
         return Claim(applied("vec⁻¹", view.delta), view.g.reshape(view.x().shape))
