@@ -38,7 +38,7 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], str]] = {
     "max pool": (lambda: nn.MaxPool2d(2), (2, 2, 6, 6), "argmax"),
     "overlapping max pool": (lambda: nn.MaxPool2d(3, 2, padding=1), (2, 2, 7, 6), "up(δ(1))"),
     "dilated max pool": (lambda: nn.MaxPool1d(2, dilation=3), (1, 2, 9), "up(δ(1))"),
-    "max pool with ceil": (lambda: nn.MaxPool2d(2, ceil_mode=True), (1, 1, 5, 5), "max_pool2d"),
+    "max pool with ceil": (lambda: nn.MaxPool2d(2, ceil_mode=True), (1, 1, 5, 5), "MaxPool2d("),
     "mean pool": (lambda: nn.AvgPool2d(2), (2, 2, 6, 6), "mean(X(0))"),
     "overlapping mean pool": (lambda: nn.AvgPool2d(3, 2, padding=1), (1, 2, 7, 7), "up(δ(1))"),
     "subsampling": (lambda: nn.Subsample2d(2), (2, 2, 6, 6), "δ(1,p) ⊙ Y(1,p)"),
@@ -173,11 +173,12 @@ def test_a_wrong_gradient_is_an_error(
         from lamina.tensors import Tensor
 
         found = right(self, node, index, cotangent)
-        return None if found is None else (Tensor(found) * 1.0001).node
+        in_model = node.frame is not None and node.frame.path.startswith("model")
+        return (Tensor(found) * 1.0001).node if in_model and found is not None else found
 
     monkeypatch.setattr(operation, "vjp", wrong)
     t = traced(model(), shape)
-    with pytest.raises(DerivationError, match="derivative rule"):
+    with pytest.raises(DerivationError, match="rule of that"):
         t.derivation()
 
 

@@ -20,7 +20,8 @@ from lamina.insight.derivation.mathematics import (
 )
 
 SYMBOLS = {"δ": r"\delta", "σ": r"\sigma", "γ": r"\gamma", "β": r"\beta", "μ": r"\mu",
-           "ε": r"\varepsilon", "λ": r"\lambda", "α": r"\alpha", "ŷ": r"\hat{y}"}  # fmt: skip
+           "ε": r"\varepsilon", "λ": r"\lambda", "α": r"\alpha", "ŷ": r"\hat{y}",
+           "x̂": r"\hat{x}", "√": r"\surd", "−1": "-1"}  # fmt: skip
 OPERATORS = {"⊙": r"\odot", "⊗": r"\otimes", "⊗̃": r"\tilde{\otimes}", "·": r"\cdot",
              "−": "-", "←": r"\leftarrow", "∂": r"\partial", "≤": r"\le"}  # fmt: skip
 
@@ -63,7 +64,8 @@ def _(part: Row) -> str:
 
 @math_latex.register
 def _(part: Fenced) -> str:
-    return rf"\left{part.fences[0]}{math_latex(part.body)}\right{part.fences[1]}"
+    left, right = (r"\Vert " if fence == "‖" else fence for fence in part.fences)
+    return rf"\left{left}{math_latex(part.body)}\right{right}"
 
 
 @math_latex.register

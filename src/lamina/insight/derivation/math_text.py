@@ -58,8 +58,15 @@ def _(part: Row) -> str:
 def _joined(before: Math, after: Math) -> bool:
     prefix = isinstance(before, Operator) and before.sign in ("∂", "/")
     suffix = isinstance(after, Operator) and after.sign in (",", "/")
-    call = isinstance(before, Word) and isinstance(after, Fenced) and before.name[0].isalpha()
+    call = _calls(before) and isinstance(after, Fenced)
     return prefix or suffix or call
+
+
+def _calls(part: Math) -> bool:
+    """Whether a part is the name of a function."""
+    if isinstance(part, Power):
+        return _calls(part.base)
+    return isinstance(part, Word) and (part.name[0].isalpha() or part.name == "√")
 
 
 @math_text.register
@@ -80,7 +87,7 @@ def _(part: Sub) -> str:
 @math_text.register
 def _(part: Power) -> str:
     exponent = math_text(part.exponent)
-    return math_text(part.base) + ("²" if exponent == "2" else f"^{exponent}")
+    return math_text(part.base) + {"2": "²", "−1": "⁻¹"}.get(exponent, f"^{exponent}")
 
 
 @math_text.register

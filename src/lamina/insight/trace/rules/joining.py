@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import reduce
 
-from lamina.insight.derivation.mathematics import Math, applied, row
+from lamina.insight.derivation.mathematics import Fenced, Math, Power, Word, applied, row
 from lamina.insight.derivation.text import Text
 from lamina.insight.trace.rules.base import Claim, Rule, View
 from lamina.insight.trace.units import Unit
@@ -21,7 +21,9 @@ class Rearrangement(Rule):
         return Claim(applied("reshape", view.inputs[0]), view.x().reshape(view.y.shape))
 
     def pull(self, view: View, index: int) -> Claim:
-        return Claim(applied("vec⁻¹", view.delta), view.g.reshape(view.x().shape))
+        return Claim(
+            row(Power(Word("vec"), Word("−1")), Fenced(view.delta)), view.g.reshape(view.x().shape)
+        )
 
 
 class Sum(Rule):
