@@ -39,9 +39,7 @@ from lamina.train.objective import LOSSES
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path),
               help="File to write.  [default: standard output]")  # fmt: skip
 @click.option("--language", type=click.Choice(LANGUAGES), default="both", show_default=True)
-@click.option(
-    "--lr", type=float, help="Also show one step of gradient descent at this rate (text)."
-)
+@click.option("--lr", type=float, help="Also show one step of gradient descent at this rate.")
 @click.option("--weight-decay", type=float, default=0.0, show_default=True, help="Of that step.")
 @CHECKPOINT
 @set_option
@@ -70,10 +68,10 @@ def explain(
     with configuring(f"model {model} on this data"):
         found = insight.trace(network, batch.inputs, as_tensor(batch.targets), loss)
     derivation = found.derivation()
+    if lr is not None:
+        derivation = derivation.with_sections(found.learning_step(lr, weight_decay).section)
     form = form or _form_of(output)
     written = derivation.render(form, language)
-    if lr is not None and form == "text":
-        written += "\n" + found.learning_step(lr, weight_decay).to_text(language)
     if output is not None:
         _save(output, written)
     record = {"model": model, "samples": list(samples), "loss": found.loss, "format": form,

@@ -44,7 +44,8 @@ def test_text() -> None:
     t = insight.trace(two_two_one(), np.array([[1.0, 2.0]]), np.array([[1.0]]), "mse")
     text = t.learning_step(lr=1.0).to_text("zh")
     assert "学习率 α = 1" in text
-    assert "数据项的梯度" in text
+    assert "W(1) ← W(1) − α ∂L/∂W(1)" in text
+    assert "(∂L/∂W(1) + λ W(1))" in t.learning_step(lr=1.0, weight_decay=0.1).to_text()
     assert "-0.140625" in text
 
 
@@ -55,5 +56,5 @@ def test_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ArgumentError, match=r"no parameter 'x'; there are 0\.weight"):
         t.learning_step(lr=0.1)["x"]
     monkeypatch.setattr(optim.SGD, "step", lambda self: None)
-    with pytest.raises(DerivationError, match=r"SGD moves '0\.weight' elsewhere"):
+    with pytest.raises(DerivationError, match=r"W\(1\) ← W\(1\) − α ∂L/∂W\(1\) does not hold"):
         t.learning_step(lr=0.1)

@@ -34,7 +34,11 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], str]] = {
                   "∂Z(1)/∂X(0) δ(1)"),
     "table": (lambda: nn.ConnectionTableConv2d(3, [[0, 1], [2], [0, 2]], 3), (2, 3, 5, 5),
               "connection table"),
-    "transposed": (lambda: nn.ConvTranspose2d(2, 3, 3, stride=2), (1, 2, 3, 3), "conv_transpose2d"),
+    "transposed": (lambda: nn.ConvTranspose2d(2, 3, 3, stride=2), (2, 2, 3, 4), "Σ_d W(1,p,d)"),
+    "transposed, with all": (lambda: nn.ConvTranspose2d(4, 6, 3, stride=2, padding=1, groups=2,
+                                                        output_padding=1, dilation=2),
+                             (1, 4, 3, 3), "dilate(X(0,p))"),
+    "transposed 1-D": (lambda: nn.ConvTranspose1d(2, 3, 4, bias=False), (1, 2, 5), "Σ_p rot180"),
     "max pool": (lambda: nn.MaxPool2d(2), (2, 2, 6, 6), "argmax"),
     "overlapping max pool": (lambda: nn.MaxPool2d(3, 2, padding=1), (2, 2, 7, 6), "up(δ(1))"),
     "dilated max pool": (lambda: nn.MaxPool1d(2, dilation=3), (1, 2, 9), "up(δ(1))"),
@@ -161,6 +165,7 @@ def test_resnet_in_float32() -> None:
         (Pointwise, lambda: Seq(nn.Linear(3, 2), nn.GELU()), (2, 3)),
         (WindowMax, lambda: nn.MaxPool2d(2), (1, 1, 4, 4)),
         (Contraction, lambda: nn.ConvTranspose2d(1, 2, 3), (1, 1, 4, 4)),
+        (Contraction, lambda: nn.LayerNorm(4), (1, 4)),
     ],
 )
 def test_a_wrong_gradient_is_an_error(
@@ -178,7 +183,7 @@ def test_a_wrong_gradient_is_an_error(
 
     monkeypatch.setattr(operation, "vjp", wrong)
     t = traced(model(), shape)
-    with pytest.raises(DerivationError, match="rule of that"):
+    with pytest.raises(DerivationError, match="one of the two is wrong"):
         t.derivation()
 
 

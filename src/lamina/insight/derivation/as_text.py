@@ -8,7 +8,7 @@ from unicodedata import combining, east_asian_width
 from lamina.insight.derivation.derivation import Derivation
 from lamina.insight.derivation.math_text import math_text
 from lamina.insight.derivation.numbers import shown_lines
-from lamina.insight.derivation.step import Quantity, Step
+from lamina.insight.derivation.step import Quantity, Section, Step
 
 
 def as_text(derivation: Derivation, language: str, limit: int) -> str:
@@ -18,11 +18,17 @@ def as_text(derivation: Derivation, language: str, limit: int) -> str:
     for each in ("en", "zh") if language == "both" else (language,):
         lines += _wrapped(derivation.legend.spoken(each))
     for section in derivation.sections:
-        heading = section.title.spoken(language)
-        lines += ["", heading, "─" * _width(heading)]
-        for step in section.steps:
-            lines += _step(step, language, limit)
+        lines += ["", *section_text(section, language, limit)]
     return "\n".join(lines) + "\n"
+
+
+def section_text(section: Section, language: str, limit: int) -> list[str]:
+    """Return the lines of one section."""
+    heading = section.title.spoken(language)
+    lines = [heading, "─" * _width(heading)]
+    for step in section.steps:
+        lines += _step(step, language, limit)
+    return lines
 
 
 def _step(step: Step, language: str, limit: int) -> list[str]:

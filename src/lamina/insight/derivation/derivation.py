@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, log10
 from pathlib import Path
 
@@ -35,6 +35,10 @@ class Derivation:
     def error(self) -> float:
         """The largest relative difference between a formula and the framework."""
         return max((step.error for step in self.steps), default=0.0)
+
+    def with_sections(self, *sections: Section) -> Derivation:
+        """Return the derivation with further sections at its end."""
+        return replace(self, sections=(*self.sections, *sections))
 
     @property
     def legend(self) -> Text:

@@ -115,11 +115,11 @@ def _parts(part: Math | str) -> tuple[Math, ...]:
     return part.parts if isinstance(part, Row) else (part,)
 
 
-def equation(left: Math, *rights: Math) -> Math:
+def equation(left: Math, *rights: Math, sign: str = "=") -> Math:
     """Return ``left = right = …``."""
     made: list[Math | str] = [left]
     for right in rights:
-        made += ["=", right]
+        made += [sign, right]
     return row(*made)
 
 

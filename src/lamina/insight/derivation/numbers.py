@@ -42,8 +42,10 @@ def shown(value: Array, limit: int = 100) -> Shown:
     tables = tuple(_table(label, matrix, limit) for label, matrix in slices[:MAPS])
     whole = len(slices) <= MAPS and not any(table.cut for table in tables)
     shape = "×".join(map(str, value.shape)) or "1"
+    if whole or value.dtype.kind != "f":
+        return Shown(tables, shape)
     norm = f"‖·‖ = {number(float(np.linalg.norm(np.asarray(value, np.float64).reshape(-1))))}"
-    return Shown(tables, shape if whole else f"{shape}, {norm}")
+    return Shown(tables, f"{shape}, {norm}")
 
 
 def number(value: float) -> str:

@@ -42,7 +42,7 @@ class Step:
     what the framework computed: the value of the forward pass, or reverse mode's derivative.
 
     Raises `DerivationError` where the two differ by more than ``tolerance`` times the largest
-    element of either or of ``scale``.
+    element of either or of ``scale``. ``sign`` is ← where the left side is given a new value.
     """
 
     words: Text
@@ -53,6 +53,7 @@ class Step:
     given: tuple[Quantity, ...] = ()
     tolerance: float = 1e-9
     scale: float = 0.0
+    sign: str = "="
     error: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
@@ -61,7 +62,7 @@ class Step:
     @property
     def formula(self) -> Math:
         """The whole equation."""
-        return equation(self.left, *self.rights)
+        return equation(self.left, *self.rights, sign=self.sign)
 
     def _verified(self) -> float:
         """Return the largest difference, relative to the largest element."""
@@ -91,7 +92,7 @@ class Step:
         return (
             f"derivation: {name} does not hold: the formula gives {got[place]:.9g}{where}, the "
             f"framework {expected[place]:.9g} (relative error {error:.2g}, at most "
-            f"{self.tolerance:g} is rounding); a derivative rule of that layer is wrong"
+            f"{self.tolerance:g} is rounding); one of the two is wrong"
         )
 
 

@@ -36,8 +36,10 @@ figure { margin: 0; max-width: 100%; }
 figure > div { display: flex; flex-wrap: wrap; gap: .5rem 1rem; overflow-x: auto; }
 figcaption { margin-bottom: .3rem; }
 .note { color: var(--soft); font-size: .8rem; }
-table { border-collapse: collapse; border-left: 2px solid var(--ink);
-  border-right: 2px solid var(--ink); border-radius: 3px; }
+table { --bar: linear-gradient(var(--ink), var(--ink)); border-spacing: 0; padding: 2px 0;
+  border: solid var(--ink); border-width: 0 2px; background: var(--bar) 0 0 / 6px 2px no-repeat,
+  var(--bar) 100% 0 / 6px 2px no-repeat, var(--bar) 0 100% / 6px 2px no-repeat,
+  var(--bar) 100% 100% / 6px 2px no-repeat; }
 caption { color: var(--soft); font-size: .75rem; text-align: left; }
 td { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: .78rem;
   padding: .1rem .45rem; text-align: right; white-space: nowrap; }

@@ -14,7 +14,7 @@ from lamina.insight.derivation.derivation import Derivation
 from lamina.insight.derivation.mathematics import Symbol
 from lamina.insight.derivation.text import Text
 from lamina.insight.trace.capture import Capture, Loss, capture
-from lamina.insight.trace.layers import Layer, Naming, Placed
+from lamina.insight.trace.layers import Layer, Naming, Placed, parameter_symbol
 from lamina.insight.trace.learning_step import LearningStep, learning_step
 from lamina.insight.trace.proving import Prover
 from lamina.insight.trace.rules import RULED
@@ -87,7 +87,12 @@ class Trace:
         self, lr: float, weight_decay: float = 0.0, decay: str = "weights"
     ) -> LearningStep:
         """Return one update of gradient descent, parameter by parameter (see `LearningStep`)."""
-        return learning_step(self.capture, lr, weight_decay, decay)
+        symbols = {
+            id(node): parameter_symbol(layer.main, name)
+            for layer in self.calls
+            for name, node in layer.main.unit.parameters.items()
+        }
+        return learning_step(self.capture, symbols, lr, weight_decay, decay)
 
     def __str__(self) -> str:
         from lamina.insight.trace.listing import listing

@@ -26,6 +26,7 @@ from lamina.insight.trace.rules.pooling import (
     Subsampling,
     pools_plainly,
 )
+from lamina.insight.trace.rules.transposed import TransposedConvolution
 from lamina.insight.trace.units import Unit
 from lamina.nn import Module
 
@@ -37,6 +38,11 @@ _TABLE: list[tuple[tuple[type[Module], ...], Condition, Rule]] = [
     ((nn.Linear,), lambda _: True, Dense()),
     ((nn.RBFOutput,), lambda _: True, RadialBasis()),
     ((nn.Conv1d, nn.Conv2d, nn.Conv3d), convolves_zeros, Convolution()),
+    (
+        (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d),
+        lambda _: True,
+        TransposedConvolution(),
+    ),
     ((nn.ConnectionTableConv2d,), lambda _: True, ConnectionTable()),
     ((nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d), pools_plainly, MaxPooling()),
     ((nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d), pools_plainly, MeanPooling()),

@@ -141,7 +141,7 @@ def _prove(view: View, key: int, direction: Array, value: Array) -> None:
     if abs(left.sum() - right.sum()) > (1e-9 if precise else 1e-4) * size:
         raise DerivationError(
             f"derivation: {view.unit.kind}: forward mode gives ⟨δ, J v⟩ = {left.sum():.9g}, "
-            f"reverse mode ⟨Jᵀ δ, v⟩ = {right.sum():.9g}; a rule of that function is wrong"
+            f"reverse mode ⟨Jᵀ δ, v⟩ = {right.sum():.9g}; one of the two is wrong"
         )
 
 

@@ -33,7 +33,7 @@ class Convolution(Rule):
     words = Text("convolution layer", "卷积层")
 
     def forward(self, view: View) -> Claim:
-        z = forward(_maps(view.x(), view), self._kernels(view), _geometry(view))
+        z = forward(batched(view.x(), view), self._kernels(view), geometry_of(view))
         right: Math = Total("d", row(view.mapped("W", "p", "d"), "⊗", indexed(view.inputs[0], "d")))
         bias = view.parameter("bias")
         shown = data(view.inputs[0], view.x(), "input maps", "输入特征映射")
@@ -46,29 +46,31 @@ class Convolution(Rule):
         return Claim(right, z.reshape(view.y.shape), given, indices=("p",))
 
     def pull(self, view: View, index: int) -> Claim:
-        geometry, x = _geometry(view), _maps(view.x(), view)
-        value = by_input(_maps(view.g, view), self._kernels(view), geometry, x.shape[2:])
+        geometry, x = geometry_of(view), batched(view.x(), view)
+        value = by_input(batched(view.g, view), self._kernels(view), geometry, x.shape[2:])
         turned = applied("rot180", view.mapped("W", "p", "d"))
-        right: Math = Total("p", row(turned, "⊗̃", _holes(indexed(view.delta, "p"), geometry)))
+        right: Math = Total("p", row(turned, "⊗̃", with_holes(indexed(view.delta, "p"), geometry)))
         if any(before or after for before, after in geometry.padding):
             right = applied("crop", right)
         symbol = applied("rot180", with_layer("W", view.place, True))
         words = Text("kernels turned by 180°", "旋转180度的卷积核")
-        given = (Quantity(symbol, rot180(self._kernels(view)), words), _shown_delta(view))
+        given = (Quantity(symbol, rot180(self._kernels(view)), words), shown_delta(view))
         return Claim(right, value.reshape(view.x().shape), given, indices=("d",))
 
     def gradient(self, view: View, name: str) -> Claim:
-        delta, spatial = _maps(view.g, view), tuple(range(2, _maps(view.g, view).ndim))
+        delta, spatial = batched(view.g, view), tuple(range(2, batched(view.g, view).ndim))
         if name == "bias":
             right: Math = Total("i,j" if len(spatial) == 2 else "i", indexed(view.delta, "p"))
             right = right if view.samples == 1 else Total("n", right)
             scale = float(np.abs(delta).max()) if delta.size else 0.0
-            return Claim(right, delta.sum((0, *spatial)), (_shown_delta(view),), scale, ("p",))
-        geometry, kernels = _geometry(view), self._kernels(view)
-        value = by_kernel(delta, _maps(view.x(), view), geometry, kernels.shape[2:])
-        right = row(_holes(indexed(view.delta, "p"), geometry), "⊗", indexed(view.inputs[0], "d"))
+            return Claim(right, delta.sum((0, *spatial)), (shown_delta(view),), scale, ("p",))
+        geometry, kernels = geometry_of(view), self._kernels(view)
+        value = by_kernel(delta, batched(view.x(), view), geometry, kernels.shape[2:])
+        right = row(
+            with_holes(indexed(view.delta, "p"), geometry), "⊗", indexed(view.inputs[0], "d")
+        )
         right = right if view.samples == 1 else Total("n", right)
-        given = (_shown_delta(view), data(view.inputs[0], view.x(), "input maps", "输入特征映射"))
+        given = (shown_delta(view), data(view.inputs[0], view.x(), "input maps", "输入特征映射"))
         return Claim(right, self._kept(view, value), given, indices=("p", "d"))
 
     def _kernels(self, view: View) -> Array:
@@ -120,7 +122,8 @@ def convolves_zeros(module: Module) -> bool:
     return getattr(module, "padding_mode", "zeros") == "zeros"
 
 
-def _geometry(view: View) -> Geometry:
+def geometry_of(view: View) -> Geometry:
+    """Return how the kernels of a layer move."""
     module: Any = view.unit.module
     rank = len(module.kernel_size)
     stride = tuple(sizes("trace", "stride", module.stride, rank))
@@ -141,16 +144,17 @@ def _padding(padding: Any, spans: list[int]) -> tuple[tuple[int, int], ...]:
     return tuple((p, p) for p in sizes("trace", "padding", padding, len(spans)))
 
 
-def _maps(value: Array, view: View) -> Array:
+def batched(value: Array, view: View) -> Array:
     """Return maps with a batch axis."""
     rank = len(getattr(view.unit.module, "kernel_size"))  # noqa: B009
     return value[None] if value.ndim == rank + 1 else value
 
 
-def _holes(delta: Math, geometry: Geometry) -> Math:
+def with_holes(delta: Math, geometry: Geometry) -> Math:
     """Write the zeros between the elements of δ that a stride gives."""
     return delta if set(geometry.stride) == {1} else applied("dilate", delta)
 
 
-def _shown_delta(view: View) -> Quantity:
+def shown_delta(view: View) -> Quantity:
+    """Return δ, to be shown."""
     return Quantity(view.delta, columns(view.g), Text("error term", "误差项"))
