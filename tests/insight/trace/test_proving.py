@@ -155,6 +155,17 @@ def test_resnet_in_float32() -> None:
     assert "sum of branches" in derivation.to_text()
 
 
+def test_saturated_units_and_sums_that_cancel_in_float32() -> None:
+    model = Seq(nn.Linear(400, 3), nn.Tanh(), nn.Linear(3, 1), nn.Sigmoid())
+    weight = np.where(np.arange(400) % 2, 1.0, -1.0) * np.ones((3, 1))
+    model[0].weight.assign(weight.astype(np.float32))
+    model[0].bias.assign(np.array([7.0, 8.0, -9.0], np.float32))
+    x = np.repeat(numbers(1, 200), 2).reshape(1, 400).astype(np.float32)
+    t = insight.trace(model, 100 * x, np.ones((1, 1), np.float32), "bce")
+    assert np.abs(t[1].a).min() > 0.9999
+    assert t.derivation().error < 2e-4
+
+
 @pytest.mark.parametrize(
     ("operation", "model", "shape"),
     [

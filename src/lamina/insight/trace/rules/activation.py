@@ -50,7 +50,8 @@ class Elementwise(Rule):
             Quantity(name, columns(slope.value), Text("slope", "激活函数的导数")),
             data(view.delta, view.g, "derivative by the activation", "对活性值的导数"),
         )
-        return Claim(right, slope.value * view.g, shown)
+        scale = slope.scale * float(np.abs(view.g).max(initial=0.0))
+        return Claim(right, slope.value * view.g, shown, scale)
 
     def slope(self, view: View) -> Claim:
         """Return f′(z), in terms of z or a."""
@@ -59,9 +60,10 @@ class Elementwise(Rule):
             ones = np.ones(view.unit.inputs[0].shape, view.unit.inputs[0].dtype)
             pushed = view.unit.push({id(view.unit.inputs[0]): ones})
             right = Fraction(row("∂", view.output), row("∂", view.inputs[0]))
-            return Claim(right, np.asarray(pushed, np.float64))
+            return Claim(right, np.asarray(pushed, np.float64), scale=SATURATED)
         formula, evaluate = known
-        return Claim(formula(view.inputs[0], view.output), evaluate(view.x(), view.y))
+        value = evaluate(view.x(), view.y)
+        return Claim(formula(view.inputs[0], view.output), value, scale=SATURATED)
 
 
 Slope = tuple[Callable[[Math, Math], Math], Callable[[Array, Array], Array]]
@@ -79,6 +81,7 @@ VALUES: dict[str, Callable[[Array], Array]] = {
     "relu": lambda z: np.maximum(z, 0),
     "softplus": lambda z: np.logaddexp(0, z),
 }
+SATURATED = 0.01  # 1 - a² of a saturated unit has the rounding of 1, not of the difference
 NAMES = {"logistic": "σ", "relu": "ReLU"}
 
 

@@ -155,6 +155,16 @@ def _replayed(unit: Unit, given: tuple[object, ...]) -> Array:
     return _double(values[id(unit.output)])
 
 
+def rounding_scale(a: Array, b: Array, terms: int) -> float:
+    """Return the magnitude beside which the rounding of a sum of products a b is judged.
+
+    Terms that cancel leave the rounding of their own magnitude, not of their sum's. A hundredth of
+    what the sum may be still tells a wrong formula from rounding.
+    """
+    largest = float(np.abs(a).max(initial=0.0) * np.abs(b).max(initial=0.0))
+    return 0.01 * largest * float(np.sqrt(terms))
+
+
 def data(symbol: Math, value: Array, en: str, zh: str) -> Quantity:
     """Return a quantity of units, with a column a sample."""
     return Quantity(symbol, columns(value), Text(en, zh))

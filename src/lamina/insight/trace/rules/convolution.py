@@ -20,7 +20,7 @@ from lamina.insight.derivation.mathematics import (
 from lamina.insight.derivation.step import Quantity
 from lamina.insight.derivation.text import Text
 from lamina.insight.trace.convolving import Geometry, by_input, by_kernel, forward, rot180
-from lamina.insight.trace.rules.base import Claim, Rule, View, columns, data
+from lamina.insight.trace.rules.base import Claim, Rule, View, columns, data, rounding_scale
 from lamina.nn import Module
 
 
@@ -43,7 +43,8 @@ class Convolution(Rule):
             right = row(right, "+", view.mapped("b", "p", bold=False))
             given = (*given, Quantity(with_layer("b", view.place, True), bias[:, None],
                                       Text("bias", "偏置")))  # fmt: skip
-        return Claim(right, z.reshape(view.y.shape), given, indices=("p",))
+        scale = self._scale(view, view.x())
+        return Claim(right, z.reshape(view.y.shape), given, scale, ("p",))
 
     def pull(self, view: View, index: int) -> Claim:
         geometry, x = geometry_of(view), batched(view.x(), view)
@@ -55,7 +56,8 @@ class Convolution(Rule):
         symbol = applied("rot180", with_layer("W", view.place, True))
         words = Text("kernels turned by 180°", "旋转180度的卷积核")
         given = (Quantity(symbol, rot180(self._kernels(view)), words), shown_delta(view))
-        return Claim(right, value.reshape(view.x().shape), given, indices=("d",))
+        scale = self._scale(view, view.g)
+        return Claim(right, value.reshape(view.x().shape), given, scale, ("d",))
 
     def gradient(self, view: View, name: str) -> Claim:
         delta, spatial = batched(view.g, view), tuple(range(2, batched(view.g, view).ndim))
@@ -71,7 +73,12 @@ class Convolution(Rule):
         )
         right = right if view.samples == 1 else Total("n", right)
         given = (shown_delta(view), data(view.inputs[0], view.x(), "input maps", "输入特征映射"))
-        return Claim(right, self._kept(view, value), given, indices=("p", "d"))
+        scale = rounding_scale(view.x(), delta, delta.size // delta.shape[1])
+        return Claim(right, self._kept(view, value), given, scale, ("p", "d"))
+
+    def _scale(self, view: View, maps: Array) -> float:
+        kernels = self._kernels(view)
+        return rounding_scale(kernels, maps, kernels.size // min(kernels.shape[:2]))
 
     def _kernels(self, view: View) -> Array:
         """Return the kernels that slide, (O, C, *)."""

@@ -20,7 +20,7 @@ from lamina.insight.derivation.mathematics import (
 )
 from lamina.insight.derivation.step import Quantity
 from lamina.insight.derivation.text import Text
-from lamina.insight.trace.rules.base import Claim, Rule, View, data
+from lamina.insight.trace.rules.base import Claim, Rule, View, data, rounding_scale
 
 
 class Dense(Rule):
@@ -31,18 +31,22 @@ class Dense(Rule):
     def forward(self, view: View) -> Claim:
         weight, bias = _weight(view), view.parameter("bias")
         z = view.x() @ weight.T
+        scale = rounding_scale(weight, view.x(), weight.shape[1])
         right = row(with_layer("W", view.place, True), factor(view.inputs[0]))
         given = (_shown_weight(view), data(view.inputs[0], view.x(), "activation", "活性值"))
         if bias is None:
-            return Claim(right, z, given)
+            return Claim(right, z, given, scale)
         symbol = with_layer("b", view.place, True)
         shown = Quantity(symbol, bias[:, None], Text("bias", "偏置"))
-        return Claim(row(right, "+", symbol), z + bias, (*given, shown))
+        return Claim(row(right, "+", symbol), z + bias, (*given, shown), scale)
 
     def pull(self, view: View, index: int) -> Claim:
         right = row(Transposed(with_layer("W", view.place, True)), view.delta)
         shown = data(view.delta, view.g, "error term", "误差项")
-        return Claim(right, view.g @ _weight(view), (_shown_weight(view, transposed=True), shown))
+        weight = _weight(view)
+        scale = rounding_scale(weight, view.g, len(weight))
+        given = (_shown_weight(view, transposed=True), shown)
+        return Claim(right, view.g @ weight, given, scale)
 
     def gradient(self, view: View, name: str) -> Claim:
         delta = view.g.reshape(-1, view.g.shape[-1])
@@ -50,10 +54,12 @@ class Dense(Rule):
         if name == "bias":
             single = len(delta) == 1
             right = view.delta if single else Total("n", Sub(view.delta, Symbol("n")))
-            return Claim(right, delta.sum(0), () if single else (shown,))
+            scale = rounding_scale(delta, np.ones(1), len(delta))
+            return Claim(right, delta.sum(0), () if single else (shown,), scale)
         a = view.x().reshape(-1, view.x().shape[-1])
         given = (shown, data(view.inputs[0], view.x(), "activation", "活性值"))
-        return Claim(row(view.delta, Transposed(view.inputs[0])), delta.T @ a, given)
+        right = row(view.delta, Transposed(view.inputs[0]))
+        return Claim(right, delta.T @ a, given, rounding_scale(delta, a, len(a)))
 
 
 def _weight(view: View) -> Array:

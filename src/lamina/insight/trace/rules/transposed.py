@@ -7,7 +7,7 @@ from lamina.insight.derivation.mathematics import Math, Total, applied, indexed,
 from lamina.insight.derivation.step import Quantity
 from lamina.insight.derivation.text import Text
 from lamina.insight.trace.convolving import by_input, by_kernel, forward
-from lamina.insight.trace.rules.base import Claim, View, data
+from lamina.insight.trace.rules.base import Claim, View, data, rounding_scale
 from lamina.insight.trace.rules.convolution import (
     Convolution,
     batched,
@@ -42,13 +42,13 @@ class TransposedConvolution(Convolution):
             right = row(right, "+", view.mapped("b", "d", bold=False))
             symbol = with_layer("b", view.place, True)
             given = (*given, Quantity(symbol, bias[:, None], Text("bias", "偏置")))
-        return Claim(right, z.reshape(view.y.shape), given, indices=("d",))
+        return Claim(right, z.reshape(view.y.shape), given, self._scale(view, x), ("d",))
 
     def pull(self, view: View, index: int) -> Claim:
         value = forward(batched(view.g, view), self._kernels(view), geometry_of(view))
         right = Total("d", row(view.mapped("W", "p", "d"), "⊗", indexed(view.delta, "d")))
         given = (self._shown(view), shown_delta(view))
-        return Claim(right, value.reshape(view.x().shape), given, indices=("p",))
+        return Claim(right, value.reshape(view.x().shape), given, self._scale(view, view.g), ("p",))
 
     def gradient(self, view: View, name: str) -> Claim:
         if name == "bias":
@@ -59,7 +59,8 @@ class TransposedConvolution(Convolution):
         right: Math = row(with_holes(indexed(view.inputs[0], "p"), geometry), "⊗",
                           indexed(view.delta, "d"))  # fmt: skip
         right = right if view.samples == 1 else Total("n", right)
-        return Claim(right, value, (_inputs(view), shown_delta(view)), indices=("p", "d"))
+        scale = rounding_scale(view.x(), delta, delta.size // delta.shape[1])
+        return Claim(right, value, (_inputs(view), shown_delta(view)), scale, ("p", "d"))
 
 
 def _inputs(view: View) -> Quantity:
