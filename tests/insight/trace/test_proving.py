@@ -118,6 +118,14 @@ def test_probabilities() -> None:
     np.testing.assert_allclose(t[1].delta, (t[1].a - [[1, 0, 1]]) / 3, rtol=1e-12)
 
 
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+def test_certain_probabilities(kind: str) -> None:
+    p = np.array([[1, 0, 1, 0, 1e-30, 1 - 1e-7]], kind)
+    y = np.array([[1, 0, 0, 1, 1, 0]], kind)
+    derivation = insight.trace(Seq(nn.Hardtanh(0.0, 1.0)), p, y, "bce").derivation()
+    assert derivation.error < (1e-12 if kind == "float64" else 2e-4)
+
+
 def test_softmax_with_cross_entropy_gives_predicted_minus_target() -> None:
     model = nn.Linear(4, 3).double()
     t = insight.trace(model, numbers(1, 4), np.array([1]), "cross_entropy")

@@ -119,7 +119,10 @@ class NegativeLogLikelihood(LossRule):
 
 
 class BinaryCrossEntropy(LossRule):
-    """L = -Σ y log p + (1 - y) log(1 - p); ∂L/∂p = (p - y) / (p (1 - p)) (nndl §3.2)."""
+    """L = -Σ y log p + (1 - y) log(1 - p); ∂L/∂p = (1 - y)/(1 - p) - y/p (nndl §3.2).
+
+    The logarithms are at least -100, with the slope 10¹² where they would be less.
+    """
 
     words = Text("binary cross-entropy", "二元交叉熵损失")
 
@@ -132,11 +135,10 @@ class BinaryCrossEntropy(LossRule):
         return Claim(right, np.asarray(value).reshape(view.y.shape), self.given(view))
 
     def pull(self, view: View, index: int) -> Claim:
-        p, y, a = view.x(), self.targets, view.inputs[0]
-        bottom = row(a, "⊙", factor(row(Word("1"), "−", a)))
-        right = self.mean(Fraction(row(a, "−", Y), bottom))
-        value = (p - y) / np.maximum(p * (1 - p), 1e-12) / self.divisor
-        return Claim(right, value, self.given(view))
+        p, y, a, one = view.x(), self.targets, view.inputs[0], Word("1")
+        no = Fraction(row(one, "−", Y), row(one, "−", a))
+        value = ((1 - y) * _steepness(1 - p) - y * _steepness(p)) / self.divisor
+        return Claim(self.mean(row(no, "−", Fraction(Y, a))), value, self.given(view))
 
 
 class LogisticCrossEntropy(LossRule):
@@ -220,6 +222,12 @@ def _classes(z: Array) -> int:
 
 def _norm(body: Math) -> Math:
     return Fenced(body, "‖‖")
+
+
+def _steepness(p: Array) -> Array:
+    """Return the slope of the bounded logarithm."""
+    with np.errstate(divide="ignore"):
+        return np.where(np.log(p) > -100, 1 / p, 1e12)
 
 
 def _likelihood(p: Math) -> Math:
