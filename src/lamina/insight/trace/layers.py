@@ -8,7 +8,6 @@ import numpy as np
 
 from lamina.core.node import Node
 from lamina.core.types import Array
-from lamina.insight.derivation.math_text import math_text
 from lamina.insight.derivation.mathematics import (
     Math,
     OfLayer,
@@ -265,8 +264,3 @@ def gradient_words(words: Text) -> Text:
 def parameter_symbol(placed: Placed, name: str) -> Math:
     """Return W⁽ˡ⁾ and the like."""
     return OfLayer(Symbol(placed.rule.letter(name), True), placed.view.place)
-
-
-def math_name(quantity: Quantity) -> str:
-    """Return a quantity's symbol as text."""
-    return math_text(quantity.symbol)
