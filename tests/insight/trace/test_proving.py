@@ -97,7 +97,7 @@ LOSSES: dict[str, tuple[Any, Any, str]] = {
     "smoothed": (nn.CrossEntropyLoss(label_smoothing=0.1), [2, 0], "function loss"),
     "ignored": (nn.CrossEntropyLoss(ignore_index=0), [2, 0], "function loss"),
     "logits": ("bce_with_logits", [[0.0, 1.0, 1.0], [1.0, 0.0, 0.5]], "1/6 (ŷ − y)"),
-    "mse": (nn.MSELoss(), numbers(2, 3), "2/6 (z(1) − y)"),
+    "mse": (nn.MSELoss(), numbers(2, 3), "2/6 (a(1) − y)"),
     "huber": ("huber", numbers(2, 3), "function loss"),
 }
 

@@ -10,6 +10,8 @@ from lamina.insight.derivation.math_text import math_text
 from lamina.insight.derivation.numbers import shown_lines
 from lamina.insight.derivation.step import Quantity, Section, Step
 
+PIECES = r"[\u2e80-\uffef][，。：；）]*|[^\u2e80-\uffef\s]+[，。：；）]*\s*|\s+"
+
 
 def as_text(derivation: Derivation, language: str, limit: int) -> str:
     """Return title, legend, and the steps by section, symbols before numbers."""
@@ -48,7 +50,7 @@ def _quantity(quantity: Quantity, limit: int, before: str) -> list[str]:
 def _wrapped(text: str) -> list[str]:
     """Return lines of at most 100 columns; between Chinese characters a line may end anywhere."""
     lines = [""]
-    for part in re.findall(r"[\u2e80-\uffef]|[^\u2e80-\uffef\s]+\s*|\s+", text):
+    for part in re.findall(PIECES, text):
         if _width(lines[-1] + part.rstrip()) > 100:
             lines.append("")
         lines[-1] += part

@@ -101,11 +101,12 @@ def bound(error: float) -> str:
 
 LEGEND = Text(
     "z: net input, a: activation, δ = ∂L/∂z: error term, ⊙: element by element. "
+    "Layers without an activation function have a = z. "
     "Z and X are z and a in maps, ⊗ is cross-correlation, ⊗̃ the wide one. "
     "All {count} steps were evaluated from their formulas and agree with the framework's forward "
     "pass and reverse mode to a relative {error} or better.",
     "z：净输入，a：活性值，δ = ∂L/∂z：误差项，⊙：按元素乘积。"
-    "Z 和 X 是特征映射形式的 z 和 a，⊗ 为互相关，⊗̃ 为宽卷积形式。"
+    "没有激活函数的层 a = z。Z 和 X 是特征映射形式的 z 和 a，⊗ 为互相关，⊗̃ 为宽卷积形式。"
     "全部 {count} 步均按公式独立计算，与框架的前向计算和反向模式一致，相对误差不超过 {error}。",
 )
 LEGEND_OF_BATCH = Text(

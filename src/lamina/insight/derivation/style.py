@@ -47,7 +47,8 @@ td { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: .78rem
 span[lang=zh] { margin-left: .5em; }
 h1 span, h2 span, main > p span, nav span { display: block; margin-left: 0 !important; }
 h1 span + span, h2 span + span { font-size: .85em; font-weight: 600; }
-main > p span + span { margin-top: .5em; } nav span + span { color: var(--soft); }
+main > p span + span { margin-top: .5em; }
+body:has(#show-both:checked) nav span + span { color: var(--soft); }
 body:has(#show-en:checked) span[lang=zh] { display: none; }
 body:has(#show-zh:checked) span[lang=en] { display: none; }
 body:has(#show-zh:checked) span[lang=zh] { margin-left: 0; }

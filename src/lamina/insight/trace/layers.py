@@ -189,6 +189,7 @@ class Naming:
         return unit.inputs == [result] and self.readers[id(result)] == 1
 
     def _activate(self, layer: Layer, unit: Unit, rule: Rule) -> Placed:
+        self.symbols[id(layer.main.unit.output)] = layer.main.view.output  # z after all
         symbol = with_layer(_letter("a", unit.output), layer.number, True)
         return self.place(unit, rule, layer.number, symbol, derivative(symbol))
 
@@ -201,6 +202,7 @@ class Naming:
         symbol = with_layer(_letter("z", unit.output), number, True)
         delta = with_layer("δ", number, True)
         placed = self.place(unit, rule, number, symbol, delta)
+        self.symbols[id(unit.output)] = with_layer(_letter("a", unit.output), number, True)
         return Layer(number, unit.name, rule.words_of(unit), placed)
 
     def _rearranged(self, unit: Unit) -> tuple[Math, Math]:
