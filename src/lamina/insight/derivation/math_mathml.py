@@ -20,6 +20,8 @@ from lamina.insight.derivation.mathematics import (
     Word,
 )
 
+HATS = {"ŷ": "y", "x̂": "x"}
+
 
 def mathml(formula: Math, display: bool = False) -> str:
     """Return a ``<math>`` element.
@@ -40,6 +42,8 @@ def _write(part: Math) -> str:
 @_write.register
 def _(part: Symbol) -> str:
     style = ' class="b"' if part.bold else ""
+    if part.name in HATS:
+        return f'<mover accent="true"><mi{style}>{HATS[part.name]}</mi><mo>^</mo></mover>'
     return f"<mi{style}>{escape(part.name)}</mi>"
 
 

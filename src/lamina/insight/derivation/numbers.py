@@ -8,7 +8,7 @@ import numpy as np
 
 from lamina.core.types import Array
 
-CORNER, MAPS = 5, 4
+CORNER, MAPS, WIDE, TALL = 5, 4, 16, 20
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def _slices(value: Array) -> list[tuple[str, Array]]:
 
 def _table(label: str, matrix: Array, limit: int) -> Table:
     rows, columns = matrix.shape
-    if matrix.size <= limit and columns <= 16:
+    if matrix.size <= limit and columns <= WIDE and rows <= TALL:
         return Table(label, tuple(tuple(map(number, line)) for line in matrix), False)
     corner = [list(map(number, line[:CORNER])) for line in matrix[:CORNER]]
     if columns > CORNER:

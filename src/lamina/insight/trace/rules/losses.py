@@ -91,7 +91,7 @@ class SoftmaxCrossEntropy(LossRule):
         logs = z - z.max(axis, keepdims=True)
         logs = logs - np.log(np.exp(logs).sum(axis, keepdims=True))
         value = -(self.targets * logs).sum() / self.divisor
-        right = self.mean(row("−", Total("n,c", row(Y, applied("log", P)))))
+        right = self.mean(row("−", Total(_over(view), row(Y, applied("log", P)))))
         return Claim(right, np.asarray(value).reshape(view.y.shape), self._seen(view))
 
     def pull(self, view: View, index: int) -> Claim:
@@ -111,7 +111,7 @@ class NegativeLogLikelihood(LossRule):
 
     def forward(self, view: View) -> Claim:
         value = -(self.targets * view.x()).sum() / self.divisor
-        right = self.mean(row("−", Total("n,c", row(Y, "⊙", view.inputs[0]))))
+        right = self.mean(row("−", Total(_over(view), row(Y, view.inputs[0]))))
         return Claim(right, np.asarray(value).reshape(view.y.shape), self.given(view))
 
     def pull(self, view: View, index: int) -> Claim:
@@ -214,6 +214,11 @@ def _described(loss: Any) -> tuple[str, dict[str, Any]]:
         named = {key: getattr(loss, key) for key in type(loss)._settings}
         return type(loss)._function.__name__, named
     return "" if isinstance(loss, Module) else getattr(loss, "__name__", ""), {}
+
+
+def _over(view: View) -> str:
+    """Return the indices of classes and, if there are several, of samples."""
+    return "c" if view.samples == 1 or view.x().ndim == 1 else "n,c"
 
 
 def _classes(z: Array) -> int:
