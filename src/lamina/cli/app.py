@@ -11,6 +11,7 @@ from lamina.cli.data import data
 from lamina.cli.diagnose import diagnose
 from lamina.cli.errors import Commands
 from lamina.cli.evaluate import evaluate
+from lamina.cli.explain import explain
 from lamina.cli.predict import predict
 from lamina.cli.profile import profile
 from lamina.cli.summary import summary
@@ -29,4 +30,5 @@ def app() -> None:
 
 
 for command in (train, evaluate, predict, diagnose, summary, data, profile, bench, completion):
+for command in (train, evaluate, predict, explain, summary, data, profile, bench, completion):
     app.add_command(command)

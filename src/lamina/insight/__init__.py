@@ -17,6 +17,7 @@ from lamina.insight.convolution import feature_maps as feature_maps
 from lamina.insight.convolution import filter_bank as filter_bank
 from lamina.insight.convolution import frequency_response as frequency_response
 from lamina.insight.convolution import slide as slide
+from lamina.insight.derivation import Derivation, DerivationError
 from lamina.insight.fields import Box as Box
 from lamina.insight.fields import DenseComparison as DenseComparison
 from lamina.insight.fields import LayerCounts as LayerCounts
@@ -56,3 +57,6 @@ from lamina.insight.surface import path_surface as path_surface
 from lamina.insight.surface import random_direction as random_direction
 from lamina.insight.surface import toy_loss as toy_loss
 from lamina.insight.surface import toy_surface as toy_surface
+from lamina.insight.trace import LearningStep, Trace, trace
+
+__all__ = ["Derivation", "DerivationError", "LearningStep", "Trace", "trace"]
