@@ -29,6 +29,10 @@ def app() -> None:
     """Train, measure and use feedforward and convolutional networks."""
 
 
-for command in (train, evaluate, predict, diagnose, summary, data, profile, bench, completion):
-for command in (train, evaluate, predict, explain, summary, data, profile, bench, completion):
+COMMANDS = (
+    *(train, evaluate, predict, explain, diagnose),
+    *(summary, data, profile, bench, completion),
+)
+
+for command in COMMANDS:
     app.add_command(command)
