@@ -5,12 +5,29 @@ Each can be used alone, and all give the same `Derivative`.
 
 from typing import Any
 
-from lamina.diff import examples
-from lamina.diff.automatic import Auto, Choice, Cost, Forward, Pointwise, Reverse, choose
+from lamina.diff import calculus, examples
+from lamina.diff.automatic import (
+    Auto,
+    Choice,
+    Cost,
+    Forward,
+    Pointwise,
+    Reverse,
+    chained,
+    checkpoint,
+    choose,
+)
+from lamina.diff.checking import (
+    GradientCheckError,
+    Report,
+    check_grads,
+    check_module_grads,
+)
 from lamina.diff.comparison import Comparison, compare
 from lamina.diff.interface import Derivative, Engine, Function
 from lamina.diff.networks import NetworkFunction, input_function, network_function
-from lamina.diff.numerical import Numerical
+from lamina.diff.numerical import Numerical, StepCurve, step_curve
+from lamina.diff.static_dynamic import StaticDynamic, static_against_dynamic
 
 __all__ = [
     "Auto",
@@ -21,16 +38,27 @@ __all__ = [
     "Engine",
     "Forward",
     "Function",
+    "GradientCheckError",
     "NetworkFunction",
     "Numerical",
     "Pointwise",
+    "Report",
     "Reverse",
+    "StaticDynamic",
+    "StepCurve",
     "Symbolic",
+    "calculus",
+    "chained",
+    "check_grads",
+    "check_module_grads",
+    "checkpoint",
     "choose",
     "compare",
     "examples",
     "input_function",
     "network_function",
+    "static_against_dynamic",
+    "step_curve",
 ]
 
 

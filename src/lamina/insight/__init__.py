@@ -60,3 +60,6 @@ from lamina.insight.surface import toy_surface as toy_surface
 from lamina.insight.trace import LearningStep, Trace, trace
 
 __all__ = ["Derivation", "DerivationError", "LearningStep", "Trace", "trace"]
+from lamina.insight.graph import ComputationalGraph as ComputationalGraph
+from lamina.insight.graph import computational_graph as computational_graph
+from lamina.insight.step_curve import draw_step_curve as draw_step_curve

@@ -2,15 +2,20 @@
 
 from lamina.diff.symbolic.engine import Formulas, Symbolic, formulas, latex
 from lamina.diff.symbolic.expressions import expressions, symbols_for
+from lamina.diff.symbolic.functions import to_function
 from lamina.diff.symbolic.scalars import symbols, to_sympy
+from lamina.diff.symbolic.swell import Swell, swell
 
 __all__ = [
     "Formulas",
+    "Swell",
     "Symbolic",
     "expressions",
     "formulas",
     "latex",
+    "swell",
     "symbols",
     "symbols_for",
+    "to_function",
     "to_sympy",
 ]
