@@ -40,6 +40,7 @@ from lamina.insight.health import Thresholds as Thresholds
 from lamina.insight.health import draw_distributions as draw_distributions
 from lamina.insight.health import draw_flow as draw_flow
 from lamina.insight.health import draw_history as draw_history
+from lamina.insight.health import draw_quantiles as draw_quantiles
 from lamina.insight.health import gradient_health as gradient_health
 from lamina.insight.surface import Chord as Chord
 from lamina.insight.surface import PathCallback as PathCallback

@@ -148,6 +148,10 @@ def test_pictures(tmp_path: Path) -> None:
     curves = insight.draw_history(health.history, path=tmp_path / "history.png")
     assert [axes.get_title() for axes in curves.axes][:2] == ["‖∂L/∂W‖", "‖ΔW‖ / ‖W‖"]
     assert np.allclose(curves.axes[0].lines[1].get_ydata(), health.history["gradient.norm"][:, 1])
+    bands = insight.draw_quantiles(health.history, "delta", tmp_path / "quantiles.png")
+    assert np.allclose(bands.axes[2].lines[0].get_ydata(), health.history["delta.q50"][:, 2])
+    with pytest.raises(ArgumentError, match="part must be one of"):
+        insight.draw_quantiles(health.history, "nothing")
     assert all((tmp_path / name).stat().st_size > 5000 for name in ("flow.png", "history.png"))
     with pytest.raises(ArgumentError, match="none of nothing is measured"):
         insight.draw_history(health.history, ("nothing",))

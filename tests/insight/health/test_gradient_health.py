@@ -247,6 +247,45 @@ def test_the_model_stays_as_it_is() -> None:
         assert np.array_equal(value, before[name])
 
 
+class Words(nn.Module):
+    """Integer inputs, a layer called twice, a tied weight, a parameter of the network's own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(7, 4)
+        self.twice = nn.Linear(4, 4)
+        self.slope = nn.PReLU()
+        self.shift = nn.Parameter(lamina.zeros(7))
+        self.out = nn.Linear(4, 7, bias=False)
+        self.out.weight = self.embed.weight
+
+    def forward(self, x: lamina.Tensor) -> lamina.Tensor:
+        a = self.slope(self.twice(self.embed(x)))
+        return self.out(F.tanh(self.twice(a)).mean(1)) + self.shift  # type: ignore[no-any-return]
+
+
+def test_unusual_networks() -> None:
+    lamina.manual_seed(0)
+    words, targets = np.arange(12).reshape(4, 3) % 7, np.array([0, 1, 2, 3])
+    model = Words()
+    report = insight.gradient_health(model, words, targets, nn.CrossEntropyLoss())
+    rows = {row.name: (row.parameter, row.activation) for row in report.rows}
+    assert rows == {
+        "embed": ("embed.weight", None),
+        "twice": ("twice.weight", "prelu"),
+        "slope": ("slope.weight", None),
+        "twice#2": ("twice.weight", "tanh"),
+        "out": ("embed.weight", None),
+        "Words": ("shift", None),
+    }
+    F.cross_entropy(model(words), targets).backward()
+    assert model.embed.weight.grad is not None
+    whole = float(np.linalg.norm(model.embed.weight.grad.numpy()))
+    assert report["embed"].gradient.norm == pytest.approx(whole, rel=1e-6)
+    assert report["out"].gradient.norm == report["embed"].gradient.norm
+    assert report.healthy, str(report)
+
+
 def test_forms_of_the_report() -> None:
     report = on_moons(network(COMPANION, nn.Sigmoid, 0.01, 1.0))
     text, markdown = str(report), report.to_markdown()

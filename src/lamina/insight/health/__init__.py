@@ -9,6 +9,7 @@ from lamina.insight.health.measuring import gradient_health as gradient_health
 from lamina.insight.health.pictures import draw_distributions as draw_distributions
 from lamina.insight.health.pictures import draw_flow as draw_flow
 from lamina.insight.health.pictures import draw_history as draw_history
+from lamina.insight.health.pictures import draw_quantiles as draw_quantiles
 from lamina.insight.health.report import Finding as Finding
 from lamina.insight.health.report import HealthReport as HealthReport
 from lamina.insight.health.report import LayerHealth as LayerHealth

@@ -120,25 +120,24 @@ def _activations(recorder: Recorder, forward: int, outputs: Sequence[Node]) -> d
     owner: dict[int, int] = {}
     found: dict[int, Activated] = {}
     for node in recorder.nodes[:forward]:
+        behind = [owner[id(o)] for o in node.operands if id(o) in owner]
+        if behind:
+            owner[id(node)] = latest = max(behind, key=lambda k: sources[k].serial)
+            if latest not in found and _is_activation(node):
+                found[latest] = _activated(node, recorder)
         if id(node) in sources:
             owner[id(node)] = id(node)
-            continue
-        behind = [owner[id(o)] for o in node.operands if id(o) in owner]
-        if not behind:
-            continue
-        owner[id(node)] = latest = max(behind, key=lambda k: sources[k].serial)
-        if latest not in found and _is_activation(node):
-            found[latest] = _activated(node, recorder)
     return found
 
 
 def _is_activation(node: Node) -> bool:
     """Whether a node is a nonlinear function of one number, and no part of a larger function."""
     operation = node.operation
-    if not isinstance(operation, Pointwise) or (node.frame and node.frame.kind == "function"):
+    if not isinstance(operation, Pointwise):
         return False
     function = operation.function
-    if function.arity != 1 and function.name != "prelu":
+    inside = node.frame is not None and node.frame.kind == "function"
+    if function.name != "prelu" and (function.arity != 1 or inside):
         return False
     floats = is_float(node.dtype) and is_float(node.operands[0].dtype)
     return floats and not isinstance(function.partial(0), Const)

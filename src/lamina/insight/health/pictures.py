@@ -96,6 +96,35 @@ def draw_history(
     return saved(figure, path)
 
 
+def draw_quantiles(
+    history: HealthHistory, part: str = "z", path: str | Path | None = None
+) -> Figure:
+    """Draw how a distribution moves in training: a diagram a layer, over the steps.
+
+    The median is a line; half of the values lie in the dark band, nine tenths in the light one.
+    ``part`` is ``"z"``, ``"a"``, ``"delta"``, ``"gradient"`` or ``"weight"``.
+    """
+    known = [*PARTS, "weight"]
+    if part not in known:
+        raise ArgumentError(f"draw_quantiles: part must be one of {', '.join(known)}, got {part!r}")
+    quantiles = [history[f"{part}.{name}"] for name in ("q05", "q25", "q50", "q75", "q95")]
+    figure = new_figure(2.6 * max(len(history.layers), 2), 2.8)
+    colour = COLOURS.get(part, "C4")
+    for number, layer in enumerate(history.layers):
+        axes = figure.add_subplot(1, len(history.layers), number + 1)
+        low, lower, middle, upper, high = (values[:, number] for values in quantiles)
+        axes.fill_between(history.steps, low, high, color=colour, alpha=0.2, linewidth=0)
+        axes.fill_between(history.steps, lower, upper, color=colour, alpha=0.35, linewidth=0)
+        axes.plot(history.steps, middle, color=colour)
+        axes.set_title(f"{number + 1}: {layer}", fontsize=10)
+        axes.set_xlabel("step", fontsize=9)
+        axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
+        axes.tick_params(labelsize=8)
+        axes.grid(alpha=0.3)
+    figure.supylabel(PARTS.get(part, "weight W"), fontsize=10)
+    return saved(figure, path)
+
+
 TITLES = {"gradient.norm": "‖∂L/∂W‖", "delta.norm": "‖δ‖", "update_ratio": "‖ΔW‖ / ‖W‖",
           "derivative": "mean |f'(z)|", "dead": "dead units", "saturated": "saturated share",
           "weight.norm": "‖W‖"}  # fmt: skip
