@@ -26,6 +26,7 @@ from lamina.diff.checking import (
 from lamina.diff.comparison import Comparison, compare
 from lamina.diff.interface import Derivative, Engine, Function
 from lamina.diff.networks import NetworkFunction, input_function, network_function
+from lamina.diff.notation import Formula, tensor_derivatives
 from lamina.diff.numerical import Numerical, StepCurve, step_curve
 from lamina.diff.static_dynamic import StaticDynamic, static_against_dynamic
 
@@ -36,6 +37,7 @@ __all__ = [
     "Cost",
     "Derivative",
     "Engine",
+    "Formula",
     "Forward",
     "Function",
     "GradientCheckError",
@@ -59,6 +61,7 @@ __all__ = [
     "network_function",
     "static_against_dynamic",
     "step_curve",
+    "tensor_derivatives",
 ]
 
 
