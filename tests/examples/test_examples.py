@@ -12,7 +12,10 @@ from click.testing import CliRunner
 from lamina.cli.app import app
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-EXPERIMENTS = ["dead_relu", "iris", "moons", "vanishing_gradient", "zero_initialisation"]
+EXPERIMENTS = [
+    *("computational_graph", "dead_relu", "four_ways", "iris", "moons"),
+    *("vanishing_gradient", "zero_initialisation"),
+]
 
 
 def test_every_experiment_is_listed() -> None:

@@ -1,9 +1,9 @@
 """Derivatives of tensors as formulas: in index notation, and as matrices where they are some.
 
 A contraction's derivative by an operand is a contraction again, found by solving the index
-equations (`lamina.ops.adjoint`); here it is written down. Which matrix form it has is read from its loops,
-not from what the function was called: products of matrices and vectors, and for cross-correlations
-of stride 1
+equations (`lamina.ops.adjoint`); here it is written down. Which matrix form it has is read from its
+loops, not from what the function was called: products of matrices and vectors, and for
+cross-correlations of stride 1
 
     ∂L/∂W = δ ⊗ X        ∂L/∂X = rot180(W) ⊗̃ δ    (⊗̃: wide convolution's size)
 

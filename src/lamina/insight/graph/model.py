@@ -231,7 +231,7 @@ def shown(value: Array) -> str:
     ('0.25', '2×2, ‖·‖ = 2')
     """
     if value.size == 1:
-        return f"{value.item():.6g}"
+        return f"{value.item() + 0:.6g}"  # without the sign of zero
     size = "×".join(map(str, value.shape))
     return f"{size}, ‖·‖ = {np.linalg.norm(value.astype(float)):.4g}"
 

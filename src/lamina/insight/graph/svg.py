@@ -15,13 +15,14 @@ HEIGHT, GAP, ACROSS, EDGE = 44.0, 64.0, 74.0, 24.0
 
 STYLE = """
 text { font: 13px ui-monospace, Menlo, Consolas, monospace; fill: #1b1f24; }
-.slope { fill: #b54708; font-size: 12px; } .value { fill: #175cd3; }
+.slope { fill: #b54708; font-size: 12px; paint-order: stroke; stroke: #ffffff; stroke-width: 4px; }
+.value { fill: #175cd3; }
 .edge { fill: none; stroke: #667085; stroke-width: 1.3; }
 rect { fill: #f9fafb; stroke: #667085; } .input { fill: #eff8ff; stroke: #175cd3; }
 .constant { fill: #fcfcfd; stroke: #d0d5dd; stroke-dasharray: 4 3; }
 .page { fill: #ffffff; stroke: none; }
 @media (prefers-color-scheme: dark) {
-  text { fill: #e6e9ee; } .slope { fill: #fdb022; } .value { fill: #84caff; }
+  text { fill: #e6e9ee; } .slope { fill: #fdb022; stroke: #0d1117; } .value { fill: #84caff; }
   rect { fill: #1d2430; stroke: #98a2b3; } .input { fill: #102a56; stroke: #84caff; }
   .constant { fill: #161b22; stroke: #475467; } .edge { stroke: #98a2b3; }
   .page { fill: #0d1117; }
