@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import lamina
 import lamina.functions as F
 from lamina import diff
-from lamina.core.errors import ArgumentError, GradientError
+from lamina.core.errors import ArgumentError, GradientError, TraceError
 from lamina.core.types import Array
 from lamina.diff.symbolic import Symbolic, formulas
 
@@ -260,6 +260,28 @@ def test_formulas_that_are_refused() -> None:
         Symbolic().jacobian(lambda x: (x @ x.T).sum(), float64(np.zeros((40, 40))))
     with pytest.raises(ArgumentError, match="1 × 2500 entries is too large"):
         Symbolic().jacobian(lambda x: x.sum(), float64(np.zeros((50, 50))))
+
+
+def test_branches_that_depend_on_values_are_refused() -> None:
+    def f(x: lamina.Tensor) -> lamina.Tensor:
+        return x * 2 if x > 0 else -x
+
+    with pytest.raises(TraceError, match="code that depends on values cannot be compiled"):
+        Symbolic().jacobian(f, float64(1.0))
+    found = diff.compare(f, float64(1.0), [diff.Forward(), Symbolic()])
+    assert found["symbolic"].derivative is None and "depends on values" in found["symbolic"].problem
+    assert found.reference.jacobian == 2 and found.reference.operations is None
+    assert diff.Reverse().jacobian(f, float64(-1.0)).jacobian == -1
+
+
+def test_formulas_of_a_network() -> None:
+    lamina.manual_seed(0)
+    net = lamina.nn.Sequential(
+        lamina.nn.Linear(2, 2), lamina.nn.Tanh(), lamina.nn.Linear(2, 1)
+    ).double()
+    f = diff.network_function(net, float64([[0.3, -0.4]]))
+    exact = diff.Reverse().jacobian(f, f.start).jacobian
+    np.testing.assert_allclose(Symbolic().jacobian(f, f.start).jacobian, exact, rtol=1e-12)
 
 
 def test_formulas_swell_and_graphs_do_not() -> None:

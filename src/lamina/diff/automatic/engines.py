@@ -18,7 +18,7 @@ from time import perf_counter
 
 import numpy as np
 
-from lamina.core.errors import ArgumentError
+from lamina.core.errors import ArgumentError, TraceError
 from lamina.core.program import Program
 from lamina.core.types import Array, is_float
 from lamina.diff.automatic.sparsity import is_pointwise
@@ -52,8 +52,9 @@ class Forward:
             columns.append(pushed.numpy())
         jacobian = _stacked(columns, (*value.shape, *x.shape), value.dtype, axis=-1)
         seconds = perf_counter() - start
-        cost = Cost.of(f, x)
-        passes = len(columns)
+        cost, passes = Cost.if_traceable(f, x), len(columns)
+        if cost is None:
+            return Derivative(self.way, value, jacobian, passes, None, seconds)
         return Derivative(
             self.way, value, jacobian, passes, passes * cost.forward, seconds, cost.forward_memory
         )
@@ -83,7 +84,9 @@ class Reverse:
         rows = [pull(tensor(unit))[0].numpy() for unit in _units(value.shape, value.dtype)]
         jacobian = _stacked(rows, (*value.shape, *x.shape), value.dtype, axis=0)
         seconds = perf_counter() - start
-        cost = Cost.of(f, x)
+        cost = Cost.if_traceable(f, x)
+        if cost is None:
+            return Derivative(self.way, value, jacobian, len(rows), None, seconds)
         total = cost.value + len(rows) * (cost.reverse - cost.value)
         return Derivative(self.way, value, jacobian, len(rows), total, seconds, cost.reverse_memory)
 
@@ -125,6 +128,14 @@ class Cost:
     reverse: int
     forward_memory: int
     reverse_memory: int
+
+    @staticmethod
+    def if_traceable(f: Function, x: Tensor) -> Cost | None:
+        """Count, unless f looks at values: then each call has a graph of its own."""
+        try:
+            return Cost.of(f, x)
+        except TraceError:
+            return None
 
     @staticmethod
     def of(f: Function, x: Tensor) -> Cost:

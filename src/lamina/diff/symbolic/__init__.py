@@ -1,6 +1,6 @@
 """Derivatives as SymPy expressions: ``pip install 'lamina[symbolic]'``."""
 
-from lamina.diff.symbolic.engine import Formulas, Symbolic, formulas, latex
+from lamina.diff.symbolic.engine import Formulas, Symbolic, factored, formulas, latex, simplified
 from lamina.diff.symbolic.expressions import expressions, symbols_for
 from lamina.diff.symbolic.functions import to_function
 from lamina.diff.symbolic.scalars import symbols, to_sympy
@@ -11,8 +11,10 @@ __all__ = [
     "Swell",
     "Symbolic",
     "expressions",
+    "factored",
     "formulas",
     "latex",
+    "simplified",
     "swell",
     "symbols",
     "symbols_for",

@@ -107,6 +107,24 @@ class Symbolic:
         return Derivative(self.way, value, jacobian, 1, found.operations, seconds)
 
 
+def factored(found: Any) -> Any:
+    """Return an expression as a product of factors.
+
+    >>> factored(sympy.Symbol("x") ** 2 - 1)
+    (x - 1)*(x + 1)
+    """
+    return sympy.factor(found)
+
+
+def simplified(found: Any) -> Any:
+    """Return an expression in a simpler form.
+
+    >>> simplified(sympy.sin(sympy.Symbol("x")) ** 2 + sympy.cos(sympy.Symbol("x")) ** 2)
+    1
+    """
+    return sympy.simplify(found)
+
+
 def latex(expression: Any) -> str:
     """Return an expression in LaTeX.
 
