@@ -23,14 +23,12 @@ def _deep(activation: type[nn.Module]) -> tuple[nn.Module, Any, Any]:
 
 def vanishing() -> Any:
     model, x, y = _deep(nn.Sigmoid)
-    return insight.draw_flow(
-        insight.gradient_health(model, x, y, "binary_cross_entropy_with_logits")
-    )
+    return insight.draw_flow(insight.gradient_health(model, x, y, "bce_with_logits"))
 
 
 def distributions() -> Any:
     model, x, y = _deep(nn.Tanh)
-    report = insight.gradient_health(model, x, y, "binary_cross_entropy_with_logits")
+    report = insight.gradient_health(model, x, y, "bce_with_logits")
     return insight.draw_distributions(report)
 
 
