@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lamina.cli.building import make_data, make_trainer
+from lamina.cli.building import fit_data_to_model, make_data, make_trainer
 from lamina.cli.layers import flatten, parse_overrides
 from lamina.cli.options import (
     BATCH_SIZE,
@@ -51,7 +51,7 @@ def evaluate(
     settings = folder.settings()
     if data:
         kept = {k: v for k, v in settings.items() if not k.startswith("data.")}
-        settings = {**kept, **flatten({"data": data})}
+        settings = fit_data_to_model({**kept, **flatten({"data": data})})
     chosen = {"engine": engine} if engine else {}
     settings = {**settings, **chosen, **parse_overrides(overrides)}
     splits = make_data(settings)

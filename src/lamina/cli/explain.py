@@ -106,10 +106,11 @@ def _subject(model: str, chosen: dict[str, Any]) -> tuple[Module, Splits, str]:
 
 
 def _of_run(own: Settings, given: Settings) -> Settings:
-    """A run's settings; with other data, none of its options for its own."""
-    if "data.name" in given:
-        own = {key: value for key, value in own.items() if not key.startswith("data.")}
-    return {**own, **given}
+    """A run's settings; with other data, none of its options for its own but the images' size."""
+    if "data.name" not in given:
+        return {**own, **given}
+    kept = {key: value for key, value in own.items() if not key.startswith("data.")}
+    return fit_data_to_model({**kept, **given})
 
 
 def _of_name(model: str, given: Settings) -> Settings:
