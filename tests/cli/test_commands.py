@@ -152,6 +152,10 @@ def test_images_take_the_size_of_the_model() -> None:
                         "--set", "data.fractions=[60, 20, 20]")  # fmt: skip
     settings = json.loads(Path(found["run"], "config.json").read_text())["settings"]
     assert settings["data.size"] == 32
+    again = lamina_json("eval", found["run"], "--data", "digits")
+    assert again["accuracy"] > 0.2
+    lamina("explain", found["run"], "--data", "digits", "--format", "text", "--output", "pass.txt")
+    assert "conv1" in Path("pass.txt").read_text()
 
 
 def test_resuming_equals_training_at_once() -> None:
