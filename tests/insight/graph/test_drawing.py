@@ -79,10 +79,12 @@ def test_crossings_that_can_be_avoided_are() -> None:
 
 
 def test_a_pass_shows_what_is_known(graph: ComputationalGraph) -> None:
-    from lamina.insight.graph.svg import to_svg
-
-    texts = re.findall(r'class="value"[^>]*>([^<]*)<', to_svg(graph, known=["x"]))
-    assert texts.count("?") == len(graph.vertices) - 1
+    unknown = [
+        re.findall(r'class="value"[^>]*>([^<]*)<', svg).count("?")
+        for svg in (graph.to_svg(known=["x"]), *graph.pictures())
+    ]
+    count = len(graph.vertices)
+    assert unknown == [count - 1, *reversed(range(count))]
 
 
 def test_dot_is_well_formed(graph: ComputationalGraph) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path as File
@@ -208,11 +208,20 @@ class ComputationalGraph:
 
         return to_dot(self)
 
-    def to_svg(self) -> str:
-        """Return the graph as a picture: values in vertices, local derivatives on edges."""
+    def to_svg(self, known: Sequence[str] | None = None) -> str:
+        """Return the graph as a picture: values in vertices, local derivatives on edges.
+
+        With ``known`` only these vertices show their values, as in the course of a pass.
+        """
         from lamina.insight.graph.svg import to_svg
 
-        return to_svg(self)
+        return to_svg(self, known)
+
+    def pictures(self) -> Iterator[str]:
+        """Yield a picture for each step of the forward pass: one more value is known in each."""
+        names = [vertex.name for vertex in self.vertices]
+        for count in range(1, len(names) + 1):
+            yield self.to_svg(names[:count])
 
     def save(self, path: str | File) -> None:
         """Write the picture (``.svg``), or the graph as ``.dot`` or text."""
