@@ -14,8 +14,8 @@ def to_dot(graph: ComputationalGraph) -> str:
     >>> print(to_dot(computational_graph(lambda x: x * x, 3.0, names=["x"])))
     digraph {
       rankdir=LR;
-      v0 [label="x\\n3", shape=ellipse];
-      v1 [label="v1 = x · x\\n9", shape=box];
+      v0 [label="x\n3", shape=ellipse];
+      v1 [label="v1 = x · x\n9", shape=box];
       v0 -> v1 [label="3"];
       v0 -> v1 [label="3"];
     }
