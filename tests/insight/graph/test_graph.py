@@ -111,6 +111,24 @@ def test_layers_are_named() -> None:
     assert {v.layer for v in graph.vertices if v.kind == "operation"} >= {"0.linear", "1"}
 
 
+def test_parameters_of_a_module_are_inputs() -> None:
+    lamina.manual_seed(0)
+    net = lamina.nn.Sequential(
+        lamina.nn.Linear(2, 2), lamina.nn.Tanh(), lamina.nn.Linear(2, 1)
+    ).double()
+    x = np.array([[0.3, -0.4]])
+    graph = computational_graph(net, x, names=["x"])
+    net(lamina.tensor(x)).sum().backward()
+    found = {step.vertex: step.value for step in graph.reverse_steps()}
+    for name, parameter in net.named_parameters():
+        assert parameter.grad is not None
+        gradient = parameter.grad.numpy()
+        np.testing.assert_allclose(
+            graph.gradient(name).reshape(gradient.shape), gradient, rtol=1e-12
+        )
+        np.testing.assert_allclose(found[name].reshape(gradient.shape), gradient, rtol=1e-12)
+
+
 def test_what_is_asked_in_vain() -> None:
     graph = computational_graph(unit, 1.0, 0.0, 0.0, names=NAMES)
     with pytest.raises(ArgumentError, match="no vertex is called 'u'; there are x, w, b"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from lamina.core.program import Program
 from lamina.core.types import Array, is_float
 from lamina.diff.automatic import Reverse
 from lamina.insight.graph.model import ComputationalGraph, Edge, Vertex
+from lamina.nn import Module
+from lamina.nn.pure_call import functional_call
 from lamina.tensors import Tensor, as_tensor, tensor, trace
 from lamina.tensors.tree import leaves
 
@@ -30,7 +33,8 @@ def computational_graph(
         names: of the tensors among the arguments, in their order.
 
     Vertices have their values, edges the local derivatives ∂(vertex)/∂(operand): a number between
-    scalars, a Jacobian matrix between small arrays. (nndl, section 4.5.3, figure 4.9.)
+    scalars, a Jacobian matrix between small arrays. A module's parameters are inputs as well.
+    (nndl, section 4.5.3, figure 4.9.)
 
     Errors: `ArgumentError` for a wrong number of names, `TraceError` where f asks for values.
 
@@ -42,6 +46,8 @@ def computational_graph(
     v1 = w · x = 1              ∂v1/∂w = 0.5, ∂v1/∂x = 2
     v2 = exp(v1) = 2.71828      ∂v2/∂v1 = 2.71828
     """
+    if isinstance(f, Module):
+        return _of_module(f, args, names)
     given = [as_tensor(leaf).double() for leaf in leaves(args)]
     program = trace(f, *_doubled(args), names=None if names is None else list(names))
     values = _values(program, [t.numpy() for t in given])
@@ -56,6 +62,19 @@ def computational_graph(
     ]
     ends = tuple(numbers[id(node)] for node in program.outputs)
     return ComputationalGraph(vertices, tuple(edges), ends)
+
+
+def _of_module(
+    module: Module, args: tuple[Any, ...], names: Sequence[str] | None
+) -> ComputationalGraph:
+    double = deepcopy(module).double()
+    parameters = {name: p.detach() for name, p in double.named_parameters()}
+    given = names or [f"x{n + 1}" for n in range(len(leaves(args)))]
+
+    def call(values: Any, *inputs: Any) -> Any:
+        return functional_call(double, values, *inputs)
+
+    return computational_graph(call, parameters, *args, names=[*parameters, *given])
 
 
 def _doubled(args: tuple[Any, ...]) -> list[Any]:
