@@ -7,8 +7,9 @@ from math import prod
 from typing import Any
 
 import numpy as np
+import sympy
 
-from lamina.core.errors import ArgumentError, missing_extra
+from lamina.core.errors import ArgumentError
 from lamina.core.node import Node
 from lamina.core.program import Program
 from lamina.core.types import Shape, is_float
@@ -19,11 +20,6 @@ from lamina.ops.gather import Gather
 from lamina.ops.pointwise import Cast, Pointwise
 from lamina.ops.structure import Alias, Concatenate, Reshape
 from lamina.ops.window import WindowMax
-
-try:
-    import sympy
-except ImportError as error:
-    raise missing_extra("SymPy", "symbolic", "a symbolic derivative") from error
 
 Expressions = np.ndarray[Any, np.dtype[Any]]
 """An array of objects: SymPy expressions."""

@@ -5,13 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from lamina.core.errors import ArgumentError, missing_extra
-from lamina.ops.scalar import Arg, Call, Const, Expr, Out, Scalar
+import sympy
 
-try:
-    import sympy
-except ImportError as error:
-    raise missing_extra("SymPy", "symbolic", "a symbolic derivative") from error
+from lamina.core.errors import ArgumentError
+from lamina.ops.scalar import Arg, Call, Const, Expr, Out, Scalar
 
 _NAMES = ("x", "y", "z")
 
