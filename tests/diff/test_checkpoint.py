@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import lamina
 import lamina.functions as F
 from lamina import nn
 from lamina.core.errors import ArgumentError
 from lamina.core.node import Node
-from lamina.diff import chained, checkpoint
-from lamina.diff.automatic.checkpoint import memory
+from lamina.diff import Chain, chained, checkpoint, checkpointing
+from lamina.diff.automatic.chain import memory
 from lamina.tensors import Tensor
 
 
@@ -43,16 +45,98 @@ def test_derivatives_of_every_order_are_the_same() -> None:
     np.testing.assert_allclose(hessians[1], hessians[0], rtol=1e-12)
 
 
-def test_backward_through_layers() -> None:
+def network() -> tuple[nn.Module, Tensor, Tensor]:
     lamina.manual_seed(0)
-    net = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 3)).double()
-    x, y = draw(6, 4), lamina.tensor([0, 1, 2, 0, 1, 2])
-    grads = []
+    net = nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5), nn.Tanh(), nn.Linear(5, 3)).double()
+    return net, draw(6, 4), lamina.tensor([0, 1, 2, 0, 1, 2])
+
+
+@pytest.mark.parametrize("by_input", [True, False])
+def test_backward_through_layers(by_input: bool) -> None:
+    net, x, y = network()
+    state = {name: value.numpy().copy() for name, value in net.named_buffers()}
+    found = []
     for run in (net, checkpoint(net)):
+        for name, buffer in net.named_buffers():
+            buffer.assign(lamina.tensor(state[name]))
         net.zero_grad()
-        F.cross_entropy(run(x.detach().requires_grad_()), y).backward()
-        grads.append([None if p.grad is None else p.grad.numpy() for p in net.parameters()])
-    assert all(g is not None for g in grads[0])
+        given = x.detach().requires_grad_(by_input)
+        F.cross_entropy(run(given), y).backward()
+        gradients = [p.grad for p in net.parameters()] + [given.grad] * by_input
+        assert all(g is not None for g in gradients)
+        found.append([*map(np.array, gradients), *(b.numpy() for b in net.buffers())])
+    for plain, mine in zip(*found, strict=True):
+        np.testing.assert_allclose(mine, plain, rtol=1e-13)
+
+
+def test_tensors_from_outside() -> None:
+    x, w = draw(3), draw(3, seed=1)
+    outside = lambda w: checkpoint(lambda a: lamina.sin(a * w))(x).sum()  # noqa: E731
+    both = lambda w: checkpoint(lambda a: lamina.sin(a * w))(w).sum()  # noqa: E731
+    np.testing.assert_allclose(lamina.grad(outside)(w), x.numpy() * np.cos((x * w).numpy()))
+    np.testing.assert_allclose(lamina.grad(both)(w), 2 * w.numpy() * np.cos((w * w).numpy()))
+    tangent = lamina.jvp(both, (w,), (lamina.ones_like(w),))[1]
+    np.testing.assert_allclose(tangent, (2 * w * lamina.cos(w * w)).sum())
+
+
+def test_perturbations_of_nested_derivatives() -> None:
+    """d/dx (x · d/dy (x + y)) = 1, with either function checkpointed."""
+    inner = lambda x: lamina.grad(checkpoint(lambda y: x + y))(lamina.tensor(1.0))  # noqa: E731
+    assert lamina.grad(lambda x: x * inner(x))(lamina.tensor(3.0)).item() == 1
+    assert lamina.grad(checkpoint(lambda x: x * inner(x)))(lamina.tensor(3.0)).item() == 1
+
+
+def test_python_runs_once_and_may_look_at_values() -> None:
+    calls = 0
+
+    @checkpoint
+    def g(x: Tensor) -> Tensor:
+        nonlocal calls
+        calls += 1
+        return lamina.exp(x) * 2 if x > 0 else -x
+
+    assert lamina.grad(g)(lamina.tensor(0.0)).item() == -1
+    np.testing.assert_allclose(lamina.grad(g)(lamina.tensor(1.0)).item(), 2 * np.e, rtol=1e-6)
+    assert calls == 2
+
+
+def test_random_numbers_are_the_same_when_run_again() -> None:
+    x = lamina.ones(64).requires_grad_()
+    y = checkpoint(nn.Dropout(0.5))(x)
+    y.sum().backward()
+    assert 0 < np.count_nonzero(y.numpy()) < 64
+    np.testing.assert_array_equal(x.grad, y)
+
+
+@given(st.lists(st.sampled_from(range(5)), min_size=1, max_size=9), st.integers(1, 9))
+@settings(max_examples=30)
+def test_chains_in_any_segments(kinds: list[int], segments: int) -> None:
+    w = draw(3, 3, seed=5)
+    steps = [lamina.sin, lamina.tanh, lambda x: w @ x, lambda x: x * x.sum(), lambda x: x.flip(0)]
+    functions, x = [steps[kind] for kind in kinds], draw(3)
+    plain, mine = Chain(functions), chained(functions, segments)
+    np.testing.assert_array_equal(mine(x), plain(x))
+    wanted, found = lamina.jacobian(plain)(x), lamina.jacobian(mine)(x)
+    np.testing.assert_allclose(found, wanted, rtol=1e-13)
+    forward = lamina.jacobian(mine, mode="forward")(x)
+    np.testing.assert_allclose(forward, wanted, rtol=1e-12, atol=1e-15)
+
+
+def test_graphs_are_gone_with_their_results() -> None:
+    """Without waiting for the collector of cycles, which may come late."""
+    x, y = draw(5).requires_grad_(), draw(5)
+    made = []
+    gc.disable()
+    try:
+        y = x
+        for _ in range(4):
+            y = checkpoint(lambda a: lamina.sin(lamina.exp(a)))(y)
+            made.append(weakref.ref(y.node))
+        y.sum().backward()
+        del y
+        assert all(node() is None for node in made)
+    finally:
+        gc.enable()
 
 
 def test_whole_numbers_among_the_arguments() -> None:
@@ -112,6 +196,17 @@ def _plain(functions: list[Any], x: Tensor) -> Tensor:
     for function in functions:
         x = function(x)
     return x
+
+
+def test_memory_as_allocated() -> None:
+    """One pass over 64 values of 800 kB: what is counted is what is there."""
+    found = checkpointing([lamina.sin] * 64, draw(100_000), (8, 64))
+    plain, eight, each = found.rows
+    assert plain.remembered == 65 * 800_000 and eight.remembered == 16 * 800_000
+    for row in found.rows:  # and some arrays of the backward pass itself
+        assert row.remembered < row.measured < row.remembered + 6 * 800_000
+    assert eight.measured < 0.4 * plain.measured < each.measured
+    assert "remembered, KiB" in str(found) and len(str(found).splitlines()) == 4
 
 
 def test_memory_by_formula() -> None:

@@ -8,6 +8,9 @@ from typing import Any
 from lamina.diff import calculus, examples
 from lamina.diff.automatic import (
     Auto,
+    Chain,
+    Checkpointing,
+    CheckpointReport,
     Choice,
     Cost,
     Forward,
@@ -15,6 +18,7 @@ from lamina.diff.automatic import (
     Reverse,
     chained,
     checkpoint,
+    checkpointing,
     choose,
 )
 from lamina.diff.checking import (
@@ -32,6 +36,9 @@ from lamina.diff.static_dynamic import StaticDynamic, static_against_dynamic
 
 __all__ = [
     "Auto",
+    "Chain",
+    "CheckpointReport",
+    "Checkpointing",
     "Choice",
     "Comparison",
     "Cost",
@@ -54,6 +61,7 @@ __all__ = [
     "check_grads",
     "check_module_grads",
     "checkpoint",
+    "checkpointing",
     "choose",
     "compare",
     "examples",

@@ -1,11 +1,21 @@
 """Forward and reverse mode."""
 
-from lamina.diff.automatic.checkpoint import chained, checkpoint
+from lamina.diff.automatic.chain import (
+    Chain,
+    Checkpointing,
+    CheckpointReport,
+    chained,
+    checkpointing,
+)
+from lamina.diff.automatic.checkpoint import checkpoint
 from lamina.diff.automatic.choice import Auto, Choice, choose
 from lamina.diff.automatic.engines import Cost, Forward, Pointwise, Reverse
 
 __all__ = [
     "Auto",
+    "Chain",
+    "CheckpointReport",
+    "Checkpointing",
     "Choice",
     "Cost",
     "Forward",
@@ -13,5 +23,6 @@ __all__ = [
     "Reverse",
     "chained",
     "checkpoint",
+    "checkpointing",
     "choose",
 ]
