@@ -99,6 +99,43 @@ def test_a_network_by_its_input() -> None:
     assert found["numerical, central"].digits > 6
 
 
+def test_a_network_by_one_layer() -> None:
+    lamina.manual_seed(0)
+    net = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).double()
+    x, y = lamina.randn(5, 3).double(), lamina.tensor([0, 1, 1, 0, 1])
+    whole, last = (
+        diff.network_function(net, x, y, F.cross_entropy, layer) for layer in (None, "2")
+    )
+    gradient = diff.Reverse().jacobian(whole, whole.start).jacobian
+    np.testing.assert_allclose(
+        diff.Reverse().jacobian(last, last.start).jacobian, gradient[-10:], rtol=1e-13
+    )
+    assert list(last.slices) == ["2.weight", "2.bias"]
+    with pytest.raises(ArgumentError, match="no layer '1' with parameters; there are: 0, 2"):
+        diff.network_function(net, x, layer="1")
+    with pytest.raises(ArgumentError, match="loss was given without y; give both"):
+        diff.input_function(net, loss=F.cross_entropy)
+
+
+def test_networks_in_training_mode_are_not_changed() -> None:
+    net = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)).double()
+    x = lamina.randn(4, 3).double()
+    for engine in (diff.Forward(), diff.Reverse(), diff.Numerical(), diff.Symbolic()):
+        engine.jacobian(diff.input_function(net), x)
+        f = diff.network_function(net, x)
+        engine.jacobian(f, f.start)
+    assert net[1].running_mean.tolist() == [0, 0] and net[1].num_batches_tracked.item() == 0
+
+
+def test_a_way_that_breaks_says_how() -> None:
+    class Divides(diff.Reverse):
+        def jacobian(self, f: diff.Function, x: lamina.Tensor) -> diff.Derivative:
+            raise ZeroDivisionError("a step of 0")
+
+    found = diff.compare(lamina.exp, float64([1.0]), [diff.Forward(), Divides()])
+    assert found["reverse"].problem == "ZeroDivisionError: a step of 0"
+
+
 def test_compiled_functions_take_part() -> None:
     f = lamina.compile(examples.rosenbrock)
     found = diff.compare(f, float64([0.5, -0.5, 2.0]))

@@ -118,6 +118,8 @@ def _tried(engine: Engine, f: Function, x: Tensor) -> tuple[Derivative | None, s
         return engine.jacobian(f, x), ""
     except LaminaError as error:
         return None, str(error)
+    except (ArithmeticError, NotImplementedError, RecursionError) as error:
+        return None, f"{type(error).__name__}: {error}"
 
 
 def digits(found: Array, reference: Array) -> float:

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from math import prod
 
 from lamina.core.node import Node
 from lamina.core.program import Program
+from lamina.nn.counting import count_terms
 from lamina.ops.contraction import Contraction
+from lamina.ops.gather import ScatterAdd
 from lamina.ops.pointwise import Pointwise
-from lamina.ops.scalar import Call, Expr
+from lamina.ops.scalar import Call, Expr, Scalar
+from lamina.ops.window import WindowArgMax, WindowMax, WindowSpread
 
 
 def operations(program: Program) -> int:
     """Return how many elementary operations a program does.
 
-    A contraction over loops of lengths n₁, …, n_k with m operands does m · n₁ ⋯ n_k of them
-    (multiplications and additions) if it sums, and one for every product else; a pointwise
-    function one for each call in its formula and element. What only moves elements is free.
+    A contraction that sums does m of them (multiplications and additions) for each product of m
+    elements, and one less if it does not sum; what would read beyond a border is not done. A
+    pointwise function does one for each call in its formula and element, where equal parts are one;
+    a maximum one for each element of a window, adding to places one for each element added. What
+    only moves elements is free.
 
     >>> import lamina
     >>> a, b = lamina.zeros(2, 3), lamina.zeros(3, 4)
@@ -35,48 +42,65 @@ def bytes_kept(program: Program) -> int:
 def peak_bytes(program: Program) -> int:
     """Return the most bytes that are alive at once, if each value goes after its last use.
 
-    Of the nodes that can be computed next it is always the one that leaves the least alive, so
-    a tangent follows its value closely. Outputs stay; inputs and constants are not counted.
+    The nodes are computed in `thrifty_order`. Outputs stay; inputs and constants are not counted.
     """
-    return _Memory(program).peak()
+    uses = _uses(program)
+    alive = most = 0
+    for node in thrifty_order(program):
+        alive += size(node)
+        most = max(most, alive)
+        for operand in _distinct(node.operands):
+            uses[id(operand)] -= 1
+            alive -= size(operand) if not uses[id(operand)] else 0
+    return most
 
 
-class _Memory:
-    """Nodes in an order that frees memory early."""
+def thrifty_order(program: Program) -> list[Node]:
+    """Return what there is to compute in an order that frees memory early.
 
-    def __init__(self, program: Program) -> None:
-        self.nodes = list(computed(program))
-        own = {id(node) for node in self.nodes}
-        self.operands = {id(n): {id(o): o for o in n.operands if id(o) in own} for n in self.nodes}
-        self.readers: dict[int, list[Node]] = {place: [] for place in own}
-        for node in self.nodes:
-            for place in self.operands[id(node)]:
-                self.readers[place].append(node)
-        self.uses = {place: len(readers) for place, readers in self.readers.items()}
-        for node in program.outputs:
-            self.uses[id(node)] = self.uses.get(id(node), 0) + 1
+    Of the nodes that can be computed next it is always the one that leaves the least alive, so
+    a tangent follows its value closely.
+    """
+    nodes, uses = list(computed(program)), _uses(program)
+    own = {id(node) for node in nodes}
+    operands = {id(n): [o for o in _distinct(n.operands) if id(o) in own] for n in nodes}
+    readers: dict[int, list[Node]] = {id(node): [] for node in nodes}
+    for node in nodes:
+        for operand in operands[id(node)]:
+            readers[id(operand)].append(node)
+    missing = {place: len(found) for place, found in operands.items()}
 
-    def peak(self) -> int:
-        missing = {place: len(operands) for place, operands in self.operands.items()}
-        ready = [node for node in self.nodes if not missing[id(node)]]
-        alive = most = 0
-        while ready:
-            node = min(ready, key=self._left)
-            ready.remove(node)
-            most = max(most, alive + size(node))
-            alive += self._left(node)
-            for place in self.operands[id(node)]:
-                self.uses[place] -= 1
-            for reader in self.readers[id(node)]:
-                missing[id(reader)] -= 1
-                if not missing[id(reader)]:
-                    ready.append(reader)
-        return most
-
-    def _left(self, node: Node) -> int:
+    def left(node: Node) -> int:
         """Return by how much memory grows when a node is computed."""
-        operands = self.operands[id(node)].items()
-        return size(node) - sum(size(o) for place, o in operands if self.uses[place] == 1)
+        return size(node) - sum(size(o) for o in operands[id(node)] if uses[id(o)] == 1)
+
+    ready = [node for node in nodes if not missing[id(node)]]
+    order = []
+    while ready:
+        node = min(ready, key=left)
+        ready.remove(node)
+        order.append(node)
+        for operand in operands[id(node)]:
+            uses[id(operand)] -= 1
+        for reader in readers[id(node)]:
+            missing[id(reader)] -= 1
+            if not missing[id(reader)]:
+                ready.append(reader)
+    return order
+
+
+def _uses(program: Program) -> Counter[int]:
+    """Return how many nodes read each node; what is given, known or a result is never done with."""
+    found = Counter(id(o) for n in computed(program) for o in _distinct(n.operands))
+    for node in (*program.inputs, *program.outputs):
+        found[id(node)] += 1
+    for node in program.nodes:
+        found[id(node)] += node.value is not None
+    return found
+
+
+def _distinct(nodes: Sequence[Node]) -> list[Node]:
+    return list(dict.fromkeys(nodes))
 
 
 def computed(program: Program) -> Iterator[Node]:
@@ -93,14 +117,34 @@ def size(node: Node) -> int:
 def _cost(node: Node) -> int:
     operation = node.operation
     if isinstance(operation, Pointwise):
-        body = operation.function.body
-        return prod(node.shape) * (1 if body is None else _calls(body))
-    if not isinstance(operation, Contraction):
-        return 0
-    sums = len(operation.extents) > operation.out_rank
-    each = len(operation.reads) - 1 + sums
-    return each * prod(operation.extents)
+        return prod(node.shape) * calls(operation.function)
+    if isinstance(operation, Contraction):
+        sums = len(operation.extents) > operation.out_rank
+        each = len(operation.reads) - 1 + sums
+        return each * count_terms(operation) if each else 0
+    if isinstance(operation, WindowMax | WindowArgMax):
+        return count_terms(operation.window)
+    if isinstance(operation, WindowSpread | ScatterAdd):
+        return prod(node.operands[0].shape)
+    return 0
 
 
-def _calls(expr: Expr) -> int:
-    return 1 + sum(map(_calls, expr.arguments)) if isinstance(expr, Call) else 0
+@lru_cache(maxsize=4096)
+def calls(function: Scalar) -> int:
+    """Return how many functions that have no formula a scalar function calls, equal calls once.
+
+    >>> from lamina.ops.activations import silu
+    >>> calls(silu)  # x · logistic(x)
+    2
+    """
+    if function.body is None:
+        return 1
+    return sum(calls(call.function) for call in _calls(function.body))
+
+
+@lru_cache(maxsize=4096)
+def _calls(expr: Expr) -> frozenset[Call]:
+    """Return the distinct calls in an expression."""
+    if not isinstance(expr, Call):
+        return frozenset()
+    return frozenset((expr,)).union(*map(_calls, expr.arguments))

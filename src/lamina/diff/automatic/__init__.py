@@ -9,7 +9,8 @@ from lamina.diff.automatic.chain import (
 )
 from lamina.diff.automatic.checkpoint import checkpoint
 from lamina.diff.automatic.choice import Auto, Choice, choose
-from lamina.diff.automatic.engines import Cost, Forward, Pointwise, Reverse
+from lamina.diff.automatic.cost import Cost
+from lamina.diff.automatic.engines import Forward, Pointwise, Reverse
 
 __all__ = [
     "Auto",

@@ -19,10 +19,10 @@ import numpy as np
 
 from lamina.core.context import STATE
 from lamina.core.errors import ArgumentError
-from lamina.core.node import Example, Node, Operation, apply, constant
+from lamina.core.node import Example, Node, Operation, constant
 from lamina.core.program import Program
 from lamina.core.types import Array, Type
-from lamina.diff.automatic.recording import recorded
+from lamina.diff.automatic.recording import recorded, replay
 from lamina.tensors import Tensor, as_tensor, jvp, vjp
 
 
@@ -100,23 +100,14 @@ class Segment(Operation):
         """Run the program; each of its values goes after its last use."""
         return self.program.evaluate(*operands)[0]
 
-    def replay(self, *tensors: Tensor) -> Tensor:
-        """Do the program's operations again, recorded as any."""
-        made = {id(n): t.node for n, t in zip(self.program.inputs, tensors, strict=True)}
-        for node in self.program.nodes:
-            if id(node) in made:
-                continue
-            if node.value is not None:
-                made[id(node)] = node
-            else:
-                made[id(node)] = apply(node.operation, *(made[id(o)] for o in node.operands))
-        return Tensor(made[id(self.program.outputs[0])])
+    def _replay(self, *tensors: Tensor) -> Tensor:
+        return replay(self.program, *tensors)
 
     def vjp(self, node: Node, index: int, cotangent: Node) -> Node | None:
         """Return the cotangent of an operand; the program is run again once for all of them."""
         waiting = self.pulled.get(cotangent, {})
         if index not in waiting:
-            _, pull = vjp(self.replay, *map(Tensor, node.operands))
+            _, pull = vjp(self._replay, *map(Tensor, node.operands))
             waiting = {n: found.node for n, found in enumerate(pull(Tensor(cotangent)))}
             self.pulled[cotangent] = waiting
         found = waiting.pop(index)
@@ -129,7 +120,7 @@ class Segment(Operation):
         tensors = [Tensor(operand) for operand in node.operands]
 
         def by_one(given: Tensor) -> Tensor:
-            return self.replay(*tensors[:index], given, *tensors[index + 1 :])
+            return self._replay(*tensors[:index], given, *tensors[index + 1 :])
 
         pushed: Tensor = jvp(by_one, (tensors[index],), (Tensor(tangent),))[1]
         return pushed.node

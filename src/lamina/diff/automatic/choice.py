@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-from lamina.diff.automatic.engines import Cost, Forward, Pointwise, Reverse
+from lamina.diff.automatic.cost import Cost
+from lamina.diff.automatic.engines import Forward, Pointwise, Reverse
+from lamina.diff.automatic.recording import graph
 from lamina.diff.automatic.sparsity import is_pointwise
 from lamina.diff.interface import Derivative, Engine, Function
-from lamina.tensors import Tensor, trace
+from lamina.tensors import Tensor
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,10 @@ def choose(f: Function, x: Tensor) -> Choice:
     >>> choose(lamina.tanh, lamina.zeros(100)).engine.way
     'diagonal'
     """
-    program, cost = trace(f, x.numpy()), Cost.of(f, x)
+    program, cost = graph(f, x), Cost.of(f, x)
     inputs, outputs = prod(x.shape), prod(program.outputs[0].shape)
     forward = inputs * cost.forward
-    reverse = cost.value + outputs * (cost.reverse - cost.value)
+    reverse = cost.backward(outputs)
     engine: Engine = Forward() if forward < reverse else Reverse()
     if is_pointwise(program) and min(inputs, outputs) > 1:
         engine = Pointwise()

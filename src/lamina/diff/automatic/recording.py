@@ -6,7 +6,7 @@ from lamina.autodiff.levels import Level
 from lamina.core.context import release, suppress
 from lamina.core.errors import ArgumentError, DTypeError, TraceError
 from lamina.core.graph import topological
-from lamina.core.node import Node, placeholder, variable
+from lamina.core.node import Node, apply, placeholder, variable
 from lamina.core.program import Program
 from lamina.core.types import is_float
 from lamina.diff.interface import Function
@@ -71,10 +71,11 @@ def graph(f: Function, x: Tensor) -> Program:
     try:
         return trace(lambda x: one_tensor(f, x), x)
     except TraceError:
-        return _branch_taken(f, x)
+        return branch_taken(f, x)
 
 
-def _branch_taken(f: Function, x: Tensor) -> Program:
+def branch_taken(f: Function, x: Tensor) -> Program:
+    """Return what f does at x, as a program for tensors like x."""
     level = Level()
     start = variable(x.numpy(), level.bit)
     try:
@@ -86,3 +87,16 @@ def _branch_taken(f: Function, x: Tensor) -> Program:
     inputs = program.inputs or (placeholder(start.type),)  # where f does not depend on x
     inputs[0].name = "x1"
     return Program(inputs, program.outputs)
+
+
+def replay(program: Program, *tensors: Tensor) -> Tensor:
+    """Do a program's operations again, recorded as any, and return its first output."""
+    made = {id(n): t.node for n, t in zip(program.inputs, tensors, strict=True)}
+    for node in program.nodes:
+        if id(node) in made:
+            continue
+        if node.value is not None:
+            made[id(node)] = node
+        else:
+            made[id(node)] = apply(node.operation, *(made[id(o)] for o in node.operands))
+    return Tensor(made[id(program.outputs[0])])
