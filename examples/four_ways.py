@@ -48,6 +48,28 @@ for name, (f, x) in FUNCTIONS.items():
         if row.digits is not None and not name.startswith("a kink"):
             exact = "numerical" not in row.way or "complex" in row.way
             bands.expect(row.way, row.digits, 11 if exact else 4, 17)
+print("\nForward mode for few inputs, reverse mode for few outputs")
+vector = float64(rng.normal(size=64))
+for f, x, fewer in (
+    (lambda x: lamina.tanh(x * vector).sum(), vector, "reverse"),
+    (lambda t: lamina.tanh(t * vector), float64(0.5), "forward"),
+):
+    both = diff.forward_against_reverse(f, x)
+    print(f"{both}\n")
+    less = min(both.forward.operations, both.reverse.operations)
+    chosen = both.reverse if fewer == "reverse" else both.forward
+    bands.expect(f"{fewer} mode's operations, of the cheaper one's", chosen.operations / less, 1, 1)
+slopes = diff.jacobian(lamina.grad(examples.rosenbrock), vector)
+print(slopes.reason)
+bands.expect("passes for a tridiagonal Hessian", slopes.evaluations, 3, 3)
+
+print("\nReverse mode in segments")
+steps = diff.checkpointing([lamina.sin] * 100, float64(rng.normal(size=1000)), (1, 4, 10, 25, 100))
+print(steps)
+bands.expect(
+    "memory of 10 segments, of all", steps.rows[3].measured / steps.rows[0].measured, 0, 0.4
+)
+
 print("\n|x| + relu(x)² at 0")
 for method, slope in {"forward": 1.0, "central": 0.0}.items():
     found = diff.Numerical(method).jacobian(examples.kink, float64(0.0))
