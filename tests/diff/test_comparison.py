@@ -11,6 +11,7 @@ from lamina import diff, nn
 from lamina.core.errors import ArgumentError
 from lamina.diff import examples
 from lamina.diff.comparison import MOST_DIGITS, all_engines, digits
+from lamina.diff.kinks import kink
 
 
 def float64(values: object) -> lamina.Tensor:
@@ -39,6 +40,26 @@ def test_rosenbrock_by_hand() -> None:
     found = diff.compare(examples.rosenbrock, float64([-1.2, 1.0]), [diff.Reverse()])
     np.testing.assert_allclose(found.reference.value, 24.2)
     np.testing.assert_allclose(found.reference.jacobian, [-215.6, -88.0])
+
+
+def test_a_kink_is_named() -> None:
+    found = diff.compare(examples.kink, float64([0.0, 1.0]))
+    row = found["numerical, forward"]
+    assert row.problem == (
+        "a kink at element [0]: its slope is -1 from the left and 1 from the right"
+    )
+    assert row.problem in found.to_markdown() and not found["forward"].problem
+    smooth = diff.compare(examples.kink, float64([0.5, 1.0]))
+    assert not any(row.problem for row in smooth.rows)
+
+
+@pytest.mark.parametrize("power", [1, 2, 3])
+def test_kinks_of_either_side(power: int) -> None:
+    f = lambda x: lamina.abs(x) ** power + 100 * x  # noqa: E731
+    assert (kink(f, float64([0.0]), (0,)) is not None) == (power == 1)
+    assert kink(f, float64([1e-3]), (0,)) is None
+    steep = lambda x: lamina.exp(100 * x)  # noqa: E731
+    assert kink(steep, float64([0.1]), (0,)) is None
 
 
 def test_a_way_that_refuses_says_why() -> None:

@@ -13,11 +13,16 @@ from lamina.core.errors import ArgumentError, LaminaError
 from lamina.core.types import Array
 from lamina.diff.automatic import Forward, Reverse
 from lamina.diff.interface import Derivative, Engine, Function
+from lamina.diff.kinks import kink
 from lamina.diff.numerical import Numerical
 from lamina.tensors import Tensor
 
 MOST_DIGITS = 17.0
 """More digits than a float64 has: what equal numbers agree in."""
+
+
+FEW_DIGITS = 4.0
+"""Fewer digits than differences in float64 have of a smooth function."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,8 @@ def compare(f: Function, x: Tensor, engines: Sequence[Engine] | None = None) -> 
 
     Agreement is in digits: -log₁₀ of the greatest difference from the reference, relative to the
     reference's greatest entry. The reference is the first automatic or symbolic engine that
-    gives a result. An engine that refuses f has a row that says why.
+    gives a result. An engine that refuses f has a row that says why, and so has one that disagrees
+    because x (of float64) stands at a kink.
 
     Errors: `ArgumentError` if no engine gives a result.
 
@@ -96,11 +102,26 @@ def compare(f: Function, x: Tensor, engines: Sequence[Engine] | None = None) -> 
         reasons = "; ".join(f"{engine.way}: {problem}" for engine, _, problem in tried)
         raise ArgumentError(f"compare: no way works on this function ({reasons})")
     reference = next((d for e, d in works if not isinstance(e, Numerical)), works[0][1])
-    rows = (
-        Row(e.way, d, None if d is None else digits(d.jacobian, reference.jacobian), problem)
-        for e, d, problem in tried
-    )
+    rows = (_row(e.way, d, problem, reference, f, x) for e, d, problem in tried)
     return Comparison(reference, tuple(rows))
+
+
+def _row(
+    way: str, found: Derivative | None, problem: str, reference: Derivative, f: Function, x: Tensor
+) -> Row:
+    if found is None:
+        return Row(way, None, None, problem)
+    agreed = digits(found.jacobian, reference.jacobian)
+    if agreed < FEW_DIGITS and np.isfinite(agreed):
+        problem = _reason(found, reference, f, x)
+    return Row(way, found, agreed, problem)
+
+
+def _reason(found: Derivative, reference: Derivative, f: Function, x: Tensor) -> str:
+    """Return why a way disagrees, if it is for a kink at the element where it does so most."""
+    error = np.abs(found.jacobian - reference.jacobian).reshape(-1, x.numel()).max(0)
+    worst = np.unravel_index(int(np.argmax(error)), x.shape)
+    return str(kink(f, x, tuple(map(int, worst))) or "")
 
 
 def all_engines() -> Iterator[Engine]:
