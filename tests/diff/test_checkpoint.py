@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from lamina import nn
 from lamina.core.errors import ArgumentError
 from lamina.core.node import Node
 from lamina.diff import Chain, chained, checkpoint, checkpointing
+from lamina.diff.automatic import recording
 from lamina.diff.automatic.chain import memory
 from lamina.tensors import Tensor
 
@@ -98,6 +100,27 @@ def test_python_runs_once_and_may_look_at_values() -> None:
     assert lamina.grad(g)(lamina.tensor(0.0)).item() == -1
     np.testing.assert_allclose(lamina.grad(g)(lamina.tensor(1.0)).item(), 2 * np.e, rtol=1e-6)
     assert calls == 2
+
+
+def test_one_run_for_all_operands(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = 0
+
+    def counted(*args: Any) -> Tensor:
+        nonlocal runs
+        runs += 1
+        return recording.replay(*args)
+
+    monkeypatch.setattr(import_module("lamina.diff.automatic.checkpoint"), "replay", counted)
+    net, x, y = network()
+    F.cross_entropy(checkpoint(net)(x), y).backward()  # eight tensors are read
+    assert runs == 1
+
+
+def test_what_is_returned_as_it_came() -> None:
+    x = draw(3).requires_grad_()
+    checkpoint(lambda x: x)(x).sum().backward()
+    assert x.grad.tolist() == [1, 1, 1]
+    assert checkpoint(lambda x: x)(draw(3)).tolist() == draw(3).tolist()
 
 
 def test_random_numbers_are_the_same_when_run_again() -> None:

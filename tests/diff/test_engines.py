@@ -16,6 +16,8 @@ import lamina.functions as F
 from lamina import diff
 from lamina.core.errors import ArgumentError, DTypeError, GradientError, TraceError
 from lamina.core.types import Array
+from lamina.diff.automatic.passes import evaluated
+from lamina.diff.operations import peak_bytes, thrifty_order
 from lamina.diff.symbolic import Symbolic, formulas
 
 EXACT = [diff.Forward(), diff.Reverse(), diff.Auto(), Symbolic(), diff.Numerical("complex")]
@@ -170,6 +172,17 @@ def test_what_forward_mode_holds_is_what_is_allocated() -> None:
     assert cost.forward_memory <= forward < cost.forward_memory + 4 * u.nbytes
     assert cost.reverse_memory <= reverse + u.nbytes < cost.reverse_memory + 8 * u.nbytes
     assert 6 * cost.forward_memory < cost.reverse_memory
+
+
+def test_branches_are_computed_one_after_another() -> None:
+    def f(x: lamina.Tensor) -> lamina.Tensor:
+        return lamina.stack([lamina.sin(k * x).sum() for k in range(10)])
+
+    x = float64(np.ones(1000))
+    program = lamina.trace(f, x)
+    assert peak_bytes(program) <= 2 * 8000 + 3 * 10 * 8
+    (found,) = evaluated(program, thrifty_order(program), x.numpy())
+    np.testing.assert_array_equal(found, f(x))
 
 
 def test_what_reverse_mode_remembers() -> None:

@@ -54,6 +54,16 @@ PATTERNS: dict[str, tuple[Callable[[Tensor], Tensor], tuple[int, ...], Array]] =
         (6,),
         np.repeat(np.eye(2, dtype=bool), 3, axis=1),
     ),
+    "the gradient of maxima": (
+        lamina.grad(lambda x: (F.max_pool1d(x.reshape(1, 6), 3) ** 2).sum()),
+        (6,),
+        np.kron(np.eye(2, dtype=bool), np.ones((3, 3), bool)),
+    ),
+    "the gradient of positions": (
+        lamina.grad(lambda x: (x[lamina.tensor([2, 0])] ** 2).sum()),
+        (3,),
+        np.diag([True, False, True]),
+    ),
     "positions": (
         lambda x: x[lamina.tensor([2, 0, 2])],
         (3,),

@@ -67,7 +67,7 @@ def _described(result: object) -> str:
 def _forgetful(result: Tensor, start: int) -> Tensor:
     """Return a result with what was read since ``start`` behind it, and nothing between."""
     node = result.node
-    if node.value is None or not node.operands or node.serial <= start:
+    if node.value is None or not node.operands:
         return result
     program, read = recorded(node, start)
     made = Node(Segment(program), read, node.type, node.value, node.tracks, node.frame)
