@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import lamina
 import lamina.functions as F
 from lamina import diff
-from lamina.core.errors import ArgumentError, DTypeError, GradientError, TraceError
+from lamina.core.errors import ArgumentError, DTypeError, TraceError
 from lamina.core.types import Array
 from lamina.diff.automatic.passes import evaluated
 from lamina.diff.operations import peak_bytes, thrifty_order
@@ -275,12 +275,6 @@ def test_complex_steps_lose_nothing() -> None:
     step, difference = (diff.Numerical(m).jacobian(f, x).jacobian for m in ("complex", "central"))
     assert diff.comparison.digits(step, exact) > 14.5
     assert 8 < diff.comparison.digits(difference, exact) < 13
-
-
-def test_what_is_not_analytic_is_named() -> None:
-    x = float64(X)
-    with pytest.raises(GradientError, match="erf has no complex counterpart"):
-        diff.Numerical("complex").jacobian(lamina.erf, x)
 
 
 def test_bad_arguments() -> None:

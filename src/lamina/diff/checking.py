@@ -2,8 +2,8 @@
 
 The outputs are weighed with fixed random numbers c and added up, s = Σ c · f, so that one number is
 differentiated by every element of every argument. For the second order the same is done with
-Σ d · ∇s. An element that disagrees is looked at more closely: differences are extrapolated, and
-where the slopes from both sides differ it is a kink, at which every slope between them is right.
+Σ d · ∇s, where ∇s is found in each mode. `judging` says which entries are right, and which stand
+at a kink; `diagnosis` what is likely wrong with the others.
 """
 
 from __future__ import annotations
@@ -11,27 +11,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from lamina.core.errors import ArgumentError, GradientError
 from lamina.core.types import Array, is_float
-from lamina.diff.diagnosis import likely_fault
-from lamina.diff.numerical.ridders import extrapolated_from
+from lamina.diff.derivatives import MODES, Mode, Weighed, gradient_of, slope_along
+from lamina.diff.diagnosis import likely_fault, swapped_axes
+from lamina.diff.judging import Judge, Judgement, Verdict
 from lamina.nn import Module
 from lamina.nn.pure_call import functional_call
-from lamina.tensors import Tensor, as_tensor, jvp, tensor, vjp
+from lamina.tensors import Tensor, as_tensor
 from lamina.tensors.tree import leaves, rebuild
-
-Mode = Literal["reverse", "forward"]
-MODES: tuple[Mode, ...] = ("reverse", "forward")
-
-STEP = 6e-6
-"""About the third root of float64's precision: for central differences."""
-
-JUMP = 1e-4
-"""Slopes from both sides that differ by more, relative to s, are those of a kink."""
 
 
 class GradientCheckError(GradientError):
@@ -42,7 +34,8 @@ class GradientCheckError(GradientError):
 class Checked:
     """One argument's derivative in one mode and order: its greatest error, and its kinks.
 
-    ``error`` is relative to the greatest entry (or to 1, if that is less).
+    ``error`` is relative to the entry that has it. ``elements`` were looked at, ``kinks`` of them
+    stand where there is no derivative. ``of`` is the mode of the first derivative, in order 2.
     """
 
     name: str
@@ -51,6 +44,16 @@ class Checked:
     error: float
     elements: int
     kinks: int
+    of: Mode | None = None
+
+    def __str__(self) -> str:
+        """Return a line."""
+        modes = self.mode if self.of is None else f"{self.mode} of {self.of}"
+        kinks = f", {self.kinks} at kinks" if self.kinks else ""
+        return (
+            f"order {self.order}, {modes:<18} {self.name:<12} {self.elements:>6} elements, "
+            f"error {self.error:.1e}{kinks}"
+        )
 
 
 @dataclass(frozen=True)
@@ -71,11 +74,7 @@ class Report:
 
     def __str__(self) -> str:
         """Return a line for each check."""
-        return "\n".join(
-            f"order {c.order}, {c.mode:<7}  {c.name:<12} {c.elements:>6} elements, "
-            f"error {c.error:.1e}" + (f", {c.kinks} at kinks" if c.kinks else "")
-            for c in self.checks
-        )
+        return "\n".join(map(str, self.checks))
 
 
 def check_grads(
@@ -85,6 +84,7 @@ def check_grads(
     modes: Sequence[Mode] = MODES,
     tolerance: float = 1e-5,
     seed: int = 0,
+    elements: int | None = None,
 ) -> Report:
     """Compare derivatives of ``f(*args)`` by all floats in ``args`` with differences, in float64.
 
@@ -94,61 +94,56 @@ def check_grads(
             reports are keys and numbers: ``0['weight']``.
         order: 1 for derivatives, 2 for those of derivatives as well.
         modes: which modes are checked.
-        tolerance: the greatest difference, relative to the greatest entry (or 1) of an argument.
-        seed: of the weights of outputs.
+        tolerance: the greatest relative difference of an entry, beyond what rounding explains.
+        seed: of the weights of outputs, and of the choice of elements.
+        elements: how many elements of each argument are looked at, by default all.
+
+    Where f has no derivative (a kink, a jump, a border of its domain) nothing is wrong: such
+    elements are counted as ``kinks``. What f draws from the key stream is the same in every run.
 
     Errors: `GradientCheckError` for the worst element that disagrees, with its argument, both
-    values, and the likely fault; `ArgumentError` if there is nothing to check.
+    values, and the likely fault; `ArgumentError` if there is nothing to check, or if f gives two
+    results for one argument.
 
     >>> import lamina
     >>> print(check_grads(lamina.sin, lamina.tensor([0.5, 1.0]), order=1, modes=["reverse"]))
-    order 1, reverse  x                 2 elements, error ...
+    order 1, reverse            x                 2 elements, error ...
     """
     given = args if isinstance(args, tuple) else (args,)
-    if order not in (1, 2) or not set(modes) <= set(MODES):
-        raise ArgumentError(
-            f"check_grads: expected order 1 or 2 and modes of {MODES}, got {order} and {modes}"
-        )
-    point = _Point(given, list(_names(args)))
-    if not point.arrays:
-        raise ArgumentError("check_grads: there are no floats among the arguments")
-    rng = np.random.default_rng(seed)
-    total = _weighed(lambda *floats: f(*point.filled(floats)), rng)
-    checks = list(_checks(total, point, 1, modes, tolerance))
-    if order == 2:
-        weights = [tensor(rng.uniform(0.5, 1.5, a.shape)) for a in point.arrays]
-
-        def slope(*floats: Tensor) -> Tensor:
-            result, pull = vjp(total, *floats)
-            found = pull(tensor(np.ones(result.shape)))
-            return sum(
-                ((g * w).sum() for g, w in zip(found, weights, strict=True)), tensor(0.0).double()
-            )
-
-        checks += _checks(slope, point, 2, modes, tolerance)
-    return Report(tuple(checks))
+    return _check(f, given, list(_names(args)), order, modes, (tolerance, seed, elements))
 
 
 def check_module_grads(
-    module: Module, *inputs: Any, order: int = 1, tolerance: float = 1e-5
+    module: Module,
+    *inputs: Any,
+    loss: Callable[[Any], Tensor] | None = None,
+    order: int = 1,
+    modes: Sequence[Mode] = MODES,
+    tolerance: float = 1e-5,
+    seed: int = 0,
+    elements: int | None = None,
 ) -> Report:
-    """Check the derivatives of a module's outputs by all its parameters and float inputs.
+    """Check the derivatives of a module by all its parameters and float inputs, in float64.
 
-    The module is used as it is (call ``.eval()`` first if it draws random numbers), in float64.
+    A copy of the module is used in the mode it is in (of training or evaluation); random numbers
+    are the same in every run. With ``loss``, ``loss(module(*inputs))`` is checked.
 
-    Errors: as `check_grads`; parameters have their names.
+    Errors: as `check_grads`; parameters have their names, inputs are ``inputs[0]``, ….
 
     >>> import lamina
-    >>> check_module_grads(lamina.nn.Linear(3, 2), lamina.ones(4, 3)).error < 1e-7
-    True
+    >>> report = check_module_grads(lamina.nn.Linear(3, 2), lamina.ones(4, 3))
+    >>> [check.name for check in report.checks[:3]], report.error < 1e-7
+    (['weight', 'bias', 'inputs[0]'], True)
     """
     double = deepcopy(module).double()
     state = {name: p.detach() for name, p in double.named_parameters()}
 
     def call(parameters: Mapping[str, Tensor], *given: Any) -> Any:
-        return functional_call(double, parameters, *given)
+        found = functional_call(double, parameters, *given)
+        return found if loss is None else loss(found)
 
-    return check_grads(call, (state, *inputs), order, tolerance=tolerance)
+    names = [*state, *_names(list(inputs), "inputs")]
+    return _check(call, (state, *inputs), names, order, modes, (tolerance, seed, elements))
 
 
 class _Point:
@@ -181,121 +176,140 @@ def _names(tree: Any, prefix: str = "") -> Iterator[str]:
         yield prefix
 
 
-def _weighed(f: Callable[..., Any], rng: np.random.Generator) -> Callable[..., Tensor]:
-    """Return Σ c · f with weights c that are drawn when the outputs' shapes are known."""
-    weights: list[Array] = []
+_Settings = tuple[float, int, int | None]
+"""Tolerance, seed, and how many elements."""
 
-    def total(*floats: Tensor) -> Tensor:
-        outputs = [o for o in leaves(f(*floats)) if isinstance(o, Tensor) and is_float(o.dtype)]
-        if not outputs:
-            raise ArgumentError("check_grads: the function returns no floats")
-        if not weights:
-            weights.extend(rng.uniform(0.5, 1.5, o.shape) for o in outputs)
-        return sum(
-            ((o.double() * tensor(c)).sum() for o, c in zip(outputs, weights, strict=True)),
-            tensor(0.0).double(),
+
+def _check(
+    f: Callable[..., Any],
+    args: tuple[Any, ...],
+    names: Sequence[str],
+    order: int,
+    modes: Sequence[Mode],
+    settings: _Settings,
+) -> Report:
+    if order not in (1, 2) or not set(modes) <= set(MODES):
+        raise ArgumentError(
+            f"check_grads: expected order 1 or 2 and modes of {MODES}, got {order} and {modes}"
         )
-
-    return total
+    point = _Point(args, names)
+    if not point.arrays:
+        raise ArgumentError("check_grads: there are no floats among the arguments")
+    rng = np.random.default_rng(settings[1])
+    total = Weighed(lambda *floats: f(*point.filled(floats)), point.arrays, rng)
+    checks = _checks(total, point, modes, None, settings)
+    if order == 2:
+        directions = [rng.uniform(0.5, 1.5, a.shape) for a in point.arrays]
+        for of in modes:
+            slope = slope_along(total, directions, of)
+            second = Weighed(slope, point.arrays, rng)
+            checks += _checks(second, point, modes, of, settings)
+    return Report(tuple(checks))
 
 
 def _checks(
-    f: Callable[..., Tensor], point: _Point, order: int, modes: Sequence[Mode], tolerance: float
-) -> Iterator[Checked]:
-    f(*map(tensor, point.arrays))  # draws the weights
-    differences = [_Differences(f, point.arrays, n) for n in range(len(point.arrays))]
-    for mode in modes:
-        found = (_reverse if mode == "reverse" else _forward)(f, point.arrays)
-        for name, analytic, numeric in zip(point.names, found, differences, strict=True):
-            yield _compared(name, mode, order, analytic, numeric, tolerance)
+    f: Weighed, point: _Point, modes: Sequence[Mode], of: Mode | None, settings: _Settings
+) -> list[Checked]:
+    judge = Judge(f.value, f.size, point.arrays, settings[0])
+    return [c for mode in modes for c in _checked(f, judge, point, mode, of, settings)]
 
 
-def _reverse(f: Callable[..., Tensor], arrays: Sequence[Array]) -> list[Array]:
-    _, pull = vjp(f, *map(tensor, arrays))
-    return [g.numpy() for g in pull(tensor(1.0).double())]
+def _checked(
+    f: Weighed, judge: Judge, point: _Point, mode: Mode, of: Mode | None, settings: _Settings
+) -> list[Checked]:
+    _, seed, elements = settings
+    gradient = gradient_of(f, mode)
+    derivative = gradient(point.arrays)
+    results = []
+    for number, array in enumerate(point.arrays):
+        places = _chosen(array.size, elements, seed)
+        found = {place: derivative(number, place) for place in places}
+        judged = {p: judge(number, p, value, gradient) for p, value in found.items()}
+        results.append(_Result(point.names[number], number, array, found, judged))
+    wrong = [result for result in results if result.wrong]
+    if wrong:
+        worst = max(wrong, key=lambda result: result.judged[result.worst].error)
+        raise GradientCheckError(_message(worst, wrong, f, point, mode, of))
+    return [result.checked(mode, of) for result in results]
 
 
-def _forward(f: Callable[..., Tensor], arrays: Sequence[Array]) -> list[Array]:
-    """Return the gradient, one pass an element."""
-    point = tuple(map(tensor, arrays))
-    found = [np.zeros_like(a) for a in arrays]
-    for n, array in enumerate(arrays):
-        for place in np.ndindex(*array.shape):
-            tangents = [np.zeros_like(a) for a in arrays]
-            tangents[n][place] = 1
-            found[n][place] = jvp(f, point, tuple(map(tensor, tangents)))[1].item()
-    return found
+@dataclass(frozen=True)
+class _Result:
+    """What was found of one argument: derivatives by place, and what to think of them."""
+
+    name: str
+    number: int
+    array: Array
+    found: Mapping[int, float]
+    judged: Mapping[int, Judgement]
+
+    @property
+    def wrong(self) -> list[int]:
+        """Places of entries that are wrong."""
+        return [place for place, judgement in self.judged.items() if judgement.is_wrong]
+
+    @property
+    def worst(self) -> int:
+        """The place of the entry that is farthest off (all others are no worse)."""
+        errors = {place: self.judged[place].error for place in self.wrong}
+        return max(errors, key=lambda place: np.nan_to_num(errors[place], nan=np.inf))
+
+    def checked(self, mode: Mode, of: Mode | None) -> Checked:
+        """Return the report of an argument of which nothing is wrong."""
+        right = [j.error for j in self.judged.values() if j.verdict is Verdict.RIGHT]
+        kinks, order = len(self.judged) - len(right), 1 if of is None else 2
+        return Checked(self.name, mode, order, max(right, default=0.0), len(self.judged), kinks, of)
+
+    def arrays(self) -> tuple[Array, Array]:
+        """Return derivatives and differences, NaN where nothing can be learned from them."""
+        verdicts = {judgement.verdict for judgement in self.judged.values()}
+        told = [Verdict.RIGHT, Verdict.WRONG]
+        if Verdict.WRONG not in verdicts:
+            told += [Verdict.WRONG_AT_KINK]
+        found, right = np.full(self.array.size, np.nan), np.full(self.array.size, np.nan)
+        for place, judgement in self.judged.items():
+            if judgement.verdict in told:
+                found[place], right[place] = self.found[place], judgement.numerical
+        return found.reshape(self.array.shape), right.reshape(self.array.shape)
 
 
-class _Differences:
-    """Central differences of f by the elements of one argument."""
-
-    def __init__(self, f: Callable[..., Tensor], arrays: Sequence[Array], number: int) -> None:
-        self.f, self.arrays, self.number = f, arrays, number
-        self.x = arrays[number]
-        self.value = self.at((), 0.0) if not self.x.size else f(*map(tensor, arrays)).item()
-        self.gradient = np.zeros_like(self.x)
-        for place in np.ndindex(*self.x.shape):
-            h = self.step(place)
-            self.gradient[place] = (self.at(place, h) - self.at(place, -h)) / (2 * h)
-
-    def at(self, place: tuple[int, ...], by: float) -> float:
-        moved = self.x.copy()
-        if self.x.size:
-            moved[place] += by
-        arrays = [moved if n == self.number else a for n, a in enumerate(self.arrays)]
-        return float(self.f(*map(tensor, arrays)).item())
-
-    def closely(self, place: tuple[int, ...]) -> float:
-        """Return the derivative, extrapolated."""
-
-        def difference(h: float) -> Array:
-            return np.array((self.at(place, h) - self.at(place, -h)) / (2 * h))
-
-        return float(extrapolated_from(difference, self.step(place, 0.01))[0])
-
-    def step(self, place: tuple[int, ...], relative: float = STEP) -> float:
-        """Return a step in proportion to an element."""
-        return relative * max(abs(float(self.x[place])), 1.0)
-
-    def sides(self, place: tuple[int, ...]) -> tuple[float, float]:
-        """Return the slopes from the left and from the right."""
-        h = self.step(place)
-        return (self.value - self.at(place, -h)) / h, (self.at(place, h) - self.value) / h
-
-
-def _compared(
-    name: str, mode: Mode, order: int, analytic: Array, numeric: _Differences, tolerance: float
-) -> Checked:
-    scale = max(1.0, float(np.abs(numeric.gradient).max(initial=0)))
-    errors = np.abs(analytic - numeric.gradient) / scale
-    kinks = 0
-    for place in map(tuple, np.argwhere(~(errors <= tolerance))):
-        left, right = numeric.sides(place)
-        low, high = sorted((left, right))
-        if (
-            high - low > JUMP * scale
-            and low - JUMP * scale <= analytic[place] <= high + JUMP * scale
-        ):
-            kinks += 1
-            errors[place] = 0
-            continue
-        numeric.gradient[place] = numeric.closely(place)
-        errors[place] = abs(analytic[place] - numeric.gradient[place]) / scale
-    if not (errors <= tolerance).all():
-        raise GradientCheckError(_message(name, mode, order, analytic, numeric.gradient, errors))
-    return Checked(name, mode, order, float(errors.max(initial=0)), analytic.size, kinks)
+def _chosen(size: int, elements: int | None, seed: int) -> list[int]:
+    if elements is None or elements >= size:
+        return list(range(size))
+    return sorted(np.random.default_rng(seed).choice(size, elements, replace=False).tolist())
 
 
 def _message(
-    name: str, mode: Mode, order: int, analytic: Array, numeric: Array, errors: Array
+    result: _Result,
+    wrong: Sequence[_Result],
+    f: Weighed,
+    point: _Point,
+    mode: Mode,
+    of: Mode | None,
 ) -> str:
-    place = np.unravel_index(int(np.argmax(np.nan_to_num(errors, nan=np.inf))), errors.shape)
-    where = f"{name}[{', '.join(map(str, place))}]" if place else name
-    wrong = int((~(errors <= errors[place] / 1e3)).sum())
+    judgement = result.judged[result.worst]
+    indices = np.unravel_index(result.worst, result.array.shape)
+    where = f"{result.name}[{', '.join(map(str, indices))}]" if indices else result.name
+    others = [other.name for other in wrong if other is not result]
+    also = f"; so are entries of {', '.join(others)}" if others else ""
+    order = "1" if of is None else f"2 (of {of} mode)"
     return (
         f"check_grads: {mode} mode, order {order}: the derivative by {where} is "
-        f"{analytic[place]:.10g}, but differences give {numeric[place]:.10g} (relative error "
-        f"{errors[place]:.1e}; {wrong} of {errors.size} elements are about as wrong). "
-        f"{likely_fault(analytic, numeric)}"
+        f"{result.found[result.worst]:.10g}, but differences give {judgement.numerical:.10g} "
+        f"(relative error {judgement.error:.1e}; {len(result.wrong)} of {len(result.judged)} "
+        f"elements are wrong{also}). {_fault(result, f, point, mode, of)}"
     )
+
+
+def _fault(result: _Result, f: Weighed, point: _Point, mode: Mode, of: Mode | None) -> str:
+    if all(result.judged[place].verdict is Verdict.PIECES for place in result.wrong):
+        return (
+            "Likely a non-smooth point: derivatives are right nearby, and f is smooth here only "
+            "because the kinks of its pieces cancel, which rules cannot see."
+        )
+    found, right = result.arrays()
+    sentence = likely_fault(found, right)
+    if of is None and sentence.startswith("A term"):
+        axes = swapped_axes(f.outputs, point.arrays, result.number, mode)
+        return sentence if axes is None else axes
+    return sentence

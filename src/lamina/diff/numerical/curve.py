@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,9 +47,8 @@ class StepCurve:
         """Return the slope where rounding decides: about -1; 0 where nothing is subtracted."""
         return self._slope(method, lambda h, best: h < best / 10)
 
-    def _slope(self, method: str, chosen: object) -> float:
+    def _slope(self, method: str, chosen: Callable[[Array, float], Array]) -> float:
         best, _ = self.best(method)
-        assert callable(chosen)
         inside = chosen(self.steps, best) & (self.errors[method] > 0)
         if inside.sum() < 3:
             return 0.0

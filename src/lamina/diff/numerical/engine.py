@@ -1,64 +1,84 @@
-"""Derivatives from values of the function alone.
-
-| method | ∂f/∂xᵢ | runs of f | error |
-|---|---|---|---|
-| forward | (f(x + hᵢ) - f(x)) / h | N + 1 | h f''/2 + ε/h |
-| central | (f(x + hᵢ) - f(x - hᵢ)) / 2h | 2N | h² f'''/6 + ε/h |
-| ridders | central differences for falling h, extrapolated to h = 0 | some 20N | estimated |
-| complex | Im f(x + i hᵢ) / h | N | h² f'''/6: nothing is subtracted |
-
-Source: nndl, section 4.5.1; Ridders, *Accurate computation of F'(x) and F'(x)F''(x)*, Advances in
-Engineering Software 4, 1982; Squire and Trapp, SIAM Review 40, 1998.
-"""
+"""The numerical engine: a derivative from values of the function alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-from lamina.core.errors import ArgumentError
-from lamina.core.types import Array, is_float
+from lamina.core.errors import ArgumentError, ShapeError
+from lamina.core.types import Array, DType, as_dtype, is_float
 from lamina.diff.interface import Derivative, Function
-from lamina.diff.numerical.complex_values import complex_values
-from lamina.diff.numerical.ridders import extrapolated_from
-from lamina.diff.numerical.steps import steps
-from lamina.tensors import Tensor, tensor, trace
+from lamina.diff.numerical.complex_step import ComplexEvaluations
+from lamina.diff.numerical.differences import (
+    Line,
+    central,
+    element_line,
+    extrapolated,
+    inside_domain,
+    one_sided,
+    ridders,
+)
+from lamina.diff.numerical.evaluation import Evaluations, checked_point, precision
+from lamina.diff.numerical.steps import COMPLEX_STEP, balanced_steps, ridders_steps
+from lamina.tensors import Tensor, as_tensor
 
 Method = Literal["forward", "central", "ridders", "complex"]
-Values = Callable[[Array], Array]
+METHODS: tuple[Method, ...] = get_args(Method)
 
 
 @dataclass(frozen=True)
 class Numerical:
-    """Differences of values of f, element by element of x.
+    """Derivatives from values of the function: a difference quotient for each of x's N elements.
 
-    Args:
-        method: ``"forward"``, ``"central"``, ``"ridders"`` or ``"complex"``.
-        step: the step for all elements; by default each has one that suits its size.
+    ============  ==============================  ============  ====================  ===========
+    method        quotient                        error         automatic step        evaluations
+    ============  ==============================  ============  ====================  ===========
+    ``forward``   (f(x + h) - f(x)) / h           O(h)          √ε · max(|x|, 1)      N + 1
+    ``central``   (f(x + h) - f(x - h)) / 2h      O(h²)         ε^(1/3) · max(|x|,1)  2N + 1
+    ``ridders``   central, extrapolated to h = 0  estimated     max(|x|, 1) / 8       about 20N
+    ``complex``   Im f(x + ih) / h                O(h²)         2⁻¹⁰⁰                 N + 1
+    ============  ==============================  ============  ====================  ===========
 
-    Errors: `ArgumentError` for an unknown method, a step that is not positive, or an x that is not
-    made of floats; `GradientError` (complex) for an f that is not analytic.
+    Steps are powers of two, and what counts is the step after rounding, ``(x + h) - x``. An
+    automatic step at which f is not finite is shortened (and the evaluations counted).
+
+    ``ridders`` gives an estimate of each entry's error. ``complex`` has no difference in it and
+    is as exact as f itself; the *traced* f is evaluated with complex numbers, so f may not look at
+    values, and an operation that is not analytic where it is evaluated is an error that names it.
+
+    x is varied in float64, and results come in x's own dtype; ``dtype="float32"`` varies it in
+    float32, with steps for its coarser floats, which are also taken if f returns float32.
+    Random numbers that f draws from the key stream are the same in every evaluation.
+
+    Errors: `DTypeError` if x or f(x) is not of floats, `GradientError` if f returns no tensor, or
+    (``complex``) meets an operation that is not analytic.
 
     >>> import lamina
-    >>> x = lamina.tensor([1.0, 2.0], dtype="float64")
-    >>> found = Numerical("complex").jacobian(lambda x: x * x, x)
-    >>> found.jacobian.tolist(), found.evaluations
-    ([[2.0, 0.0], [0.0, 4.0]], 3)
+    >>> found = Numerical("central").jacobian(lambda x: x * x, lamina.tensor([1.0, 2.0]))
+    >>> found.jacobian.round(6).tolist(), found.evaluations
+    ([[2.0, 0.0], [0.0, 4.0]], 5)
+
+    Sources: nndl, section 4.5.1; Press et al., *Numerical Recipes*,
+    §5.7; Squire and Trapp, "Using complex variables to estimate derivatives of real functions",
+    SIAM Review 40 (1998).
     """
 
     method: Method = "central"
     step: float | None = None
+    dtype: str = "float64"
 
     def __post_init__(self) -> None:
-        if self.method not in get_args(Method):
-            known = ", ".join(get_args(Method))
-            raise ArgumentError(f"Numerical: method {self.method!r} is not one of {known}")
-        if self.step is not None and not self.step > 0:
+        if self.method not in METHODS:
+            raise ArgumentError(
+                f"Numerical: method {self.method!r} is not one of {', '.join(METHODS)}"
+            )
+        if self.step is not None and not 0 < self.step < np.inf:
             raise ArgumentError(f"Numerical: step must be positive, got {self.step}")
+        if not is_float(as_dtype(self.dtype)):
+            raise ArgumentError(f"Numerical: dtype must be one of floats, got {self.dtype}")
 
     @property
     def way(self) -> str:
@@ -66,70 +86,116 @@ class Numerical:
         return f"numerical, {self.method}"
 
     def jacobian(self, f: Function, x: Tensor) -> Derivative:
-        """Return the Jacobian of f at x, with estimated errors from ``ridders``."""
+        """Return the Jacobian of f at x, ``[*f(x).shape, *x.shape]``, in x's dtype."""
+        point = checked_point(x, self.dtype)
+        if self.method == "complex":
+            found = self._complex(f, point, np.eye(point.size))
+        else:
+            found = self._differences(f, point, range(point.size))
+        return self._derivative(found, point.shape, as_tensor(x).dtype)
+
+    def directional(self, f: Function, x: Tensor, direction: Tensor) -> Derivative:
+        """Return ``J u``, the derivative of ``t ↦ f(x + t u)`` at t = 0, for the price of N = 1.
+
+        It has f(x)'s shape, as the Jacobian of a function of a scalar. Raises `ShapeError` if
+        the direction has another shape than x.
+
+        >>> import lamina
+        >>> x, u = lamina.tensor([1.0, 2.0]), lamina.tensor([1.0, -1.0])
+        >>> Numerical().directional(lambda x: (x * x).sum(), x, u).jacobian.round(6).item()
+        -2.0
+        """
+        point = checked_point(x, self.dtype)
+        u = np.asarray(as_tensor(direction).value, self.dtype)
+        if u.shape != point.shape:
+            raise ShapeError(f"directional: direction of shape {u.shape}, expected {point.shape}")
+        if self.method == "complex":
+            found = self._complex(f, point, u.reshape(1, -1))
+        else:
+            found = self._differences(f, point, [u])
+        return self._derivative(found, (), as_tensor(x).dtype)
+
+    # How -----------------------------------------------------------------------------------
+
+    def _complex(self, f: Function, x: Array, directions: Array) -> _Found:
         start = perf_counter()
-        run = _Run(self, f, x)
-        columns = [run.column(n) for n in range(run.x.size)]
-        shape = (*run.value.shape, *run.x.shape)
+        run = ComplexEvaluations(f, x)
+        value = run.value()
+        step = self.step or COMPLEX_STEP
+        columns = [run.derivative(u.reshape(x.shape), step) for u in directions]
+        return _Found(value, columns, None, run.count, start)
+
+    def _differences(self, f: Function, x: Array, along: Any) -> _Found:
+        """Take a difference along each of ``along``: elements by number, or directions."""
+        start = perf_counter()
+        run = Evaluations(f)
+        value = run(x)
+        eps = precision(x.dtype, value.dtype)
+        steps = self._steps(x, eps)
+        columns, errors = [], []
+        for each in along:
+            line = element_line(run, x, each) if isinstance(each, int) else Line(run, x, each)
+            step = steps[each] if isinstance(each, int) else _shared_step(steps, each)
+            column, error = self._column(line, value, float(step), eps)
+            columns.append(column)
+            errors.append(error)
+        estimates = errors if self.method == "ridders" else None
+        return _Found(value, columns, estimates, run.count, start)
+
+    def _steps(self, x: Array, eps: float) -> Array:
+        """Return the step of each element, flat."""
+        flat = x.ravel()
+        if self.step is not None:
+            return np.full(flat.shape, self.step)
+        if self.method == "ridders":
+            return ridders_steps(flat)
+        return balanced_steps(flat, eps, 1 if self.method == "forward" else 2)
+
+    def _column(self, line: Line, value: Array, step: float, eps: float) -> tuple[Array, Any]:
+        base = value.astype(np.float64)
+        if self.method == "ridders":
+            return (extrapolated if self.step is None else ridders)(line, base, step, eps)
+
+        def difference(h: float) -> Array:
+            return one_sided(line, base, h) if self.method == "forward" else central(line, h)
+
+        if self.step is not None:
+            return difference(step), None
+        return inside_domain(difference, base, step, turning=self.method == "forward"), None
+
+    def _derivative(self, found: _Found, shape: tuple[int, ...], dtype: DType) -> Derivative:
+        value, errors = found.value, found.errors
         return Derivative(
-            self.way,
-            run.value,
-            _joined([column for column, _ in columns], shape, run.value.dtype),
-            run.evaluations,
-            None,
-            perf_counter() - start,
-            error=_joined([e for _, e in columns if e is not None], shape, run.value.dtype)
-            if self.method == "ridders"
-            else None,
+            way=self.way,
+            value=value.astype(dtype),
+            jacobian=_side_by_side(found.columns, value, shape).astype(dtype),
+            evaluations=found.evaluations,
+            operations=None,
+            seconds=perf_counter() - found.start,
+            error=None if errors is None else _side_by_side(errors, value, shape),
         )
 
 
-def _joined(columns: list[Array], shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> Array:
-    if not columns:
-        return np.zeros(shape, dtype)
-    return np.stack(columns, axis=-1).reshape(shape)
+@dataclass(frozen=True)
+class _Found:
+    """f(x), a derivative for each direction, estimates of their errors, and what it took."""
+
+    value: Array
+    columns: list[Array]
+    errors: list[Array] | None
+    evaluations: int
+    start: float
 
 
-class _Run:
-    """f at one point, with its values counted."""
+def _shared_step(steps: Array, direction: Array) -> float:
+    """Return a step t for ``x + t u`` that moves no element farther than its own step."""
+    with np.errstate(divide="ignore"):
+        ratios = steps / np.abs(direction.ravel().astype(np.float64))
+    found = ratios[np.isfinite(ratios)]
+    return float(found.min()) if found.size else 1.0
 
-    def __init__(self, engine: Numerical, f: Function, x: Tensor) -> None:
-        self.x = np.array(x.numpy(), order="C")
-        if not is_float(self.x.dtype):
-            raise ArgumentError(f"{engine.way}: x must be floats, got {self.x.dtype}")
-        self.engine, self.f, self.evaluations = engine, f, 0
-        self.steps = steps(self.x, engine.method).ravel()
-        if engine.step is not None:
-            self.steps = np.full_like(self.steps, engine.step)
-        self.value = self.at(self.x)
-        self.program = trace(f, self.x) if engine.method == "complex" else None
 
-    def at(self, x: Array) -> Array:
-        self.evaluations += 1
-        return np.array(self.f(tensor(x)).numpy())
-
-    def moved(self, n: int, by: float) -> Array:
-        """Return f where element n is moved."""
-        x = self.x.copy()
-        x.flat[n] += by
-        return self.at(x)
-
-    def column(self, n: int) -> tuple[Array, Array | None]:
-        """Return ∂f/∂x_n, and an estimate of its error if there is one."""
-        h = float(self.steps[n])
-        match self.engine.method:
-            case "forward":
-                return (self.moved(n, h) - self.value) / h, None
-            case "central":
-                return (self.moved(n, h) - self.moved(n, -h)) / (2 * h), None
-            case "complex":
-                return self.complex_column(n, h), None
-        return extrapolated_from(lambda h: (self.moved(n, h) - self.moved(n, -h)) / (2 * h), h)
-
-    def complex_column(self, n: int, h: float) -> Array:
-        assert self.program is not None
-        self.evaluations += 1
-        x = self.x.astype(complex)
-        x.flat[n] += 1j * h
-        (value,) = complex_values(self.program, x)
-        return np.broadcast_to(np.asarray(np.imag(value)) / h, self.value.shape)
+def _side_by_side(columns: list[Array], value: Array, shape: tuple[int, ...]) -> Array:
+    """Return derivatives ∂f/∂x_i, one for each element, as ``[*f(x).shape, *x.shape]``."""
+    stacked = np.stack(columns, -1) if columns else np.zeros((*value.shape, 0))
+    return stacked.reshape((*value.shape, *shape))

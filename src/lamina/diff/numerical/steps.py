@@ -1,7 +1,4 @@
-"""How far to step: where the error of truncation and that of rounding are in balance.
-
-Source: Press et al., *Numerical Recipes*, 3rd ed., section 5.7.
-"""
+"""How far to step: far enough that rounding does not drown the difference, and no farther."""
 
 from __future__ import annotations
 
@@ -9,21 +6,33 @@ import numpy as np
 
 from lamina.core.types import Array
 
-POWERS = {"forward": 1 / 2, "central": 1 / 3}
-"""The error is about eps/h + h for one-sided differences, and eps/h + h² for central ones."""
+RIDDERS_STEP = 2.0**-3
+"""The first step of an extrapolation, for |x| ≤ 1: far, since it gets shorter by itself."""
 
-FIRST = 0.125
-"""Ridders' first step, for x of size 1: large, as the extrapolation removes the truncation."""
-
-COMPLEX = 1e-30
-"""The complex step: nothing is subtracted, so it may be as small as one likes."""
+COMPLEX_STEP = 2.0**-100
+"""A step along the imaginary axis: nothing is subtracted, so it may be as short as one likes."""
 
 
-def steps(x: Array, method: str) -> Array:
-    """Return a step for every element: in proportion to it, and such that x + h - x = h."""
-    if method == "complex":
-        return np.full_like(x, COMPLEX)
-    eps = float(np.finfo(x.dtype).eps)
-    relative = FIRST if method == "ridders" else eps ** POWERS[method]
-    h = relative * np.maximum(np.abs(x), 1).astype(x.dtype)
-    return np.asarray((x + h) - x, x.dtype)
+def powers_of_two(steps: Array) -> Array:
+    """Return the nearest powers of two (on a logarithmic scale): adding them rounds least.
+
+    >>> powers_of_two(np.array([0.3, 1e-3, 5.0]))
+    array([2.500000e-01, 9.765625e-04, 4.000000e+00])
+    """
+    with np.errstate(all="ignore"):
+        return np.exp2(np.round(np.log2(steps)))
+
+
+def balanced_steps(x: Array, eps: float, order: int) -> Array:
+    """Return for each element the step ``ε^(1/(order+1)) · max(|x|, 1)``, as a power of two.
+
+    It balances the truncation error ``O(hᵒʳᵈᵉʳ)`` of a difference with the rounding error
+    ``O(ε/h)``: order 1 gives √ε for a one-sided difference, order 2 gives ε^(1/3) for a central
+    one. Source: Press et al., *Numerical Recipes*, §5.7.
+    """
+    return powers_of_two(eps ** (1 / (order + 1)) * np.maximum(np.abs(x.astype(np.float64)), 1))
+
+
+def ridders_steps(x: Array) -> Array:
+    """Return for each element the first step of an extrapolation, in proportion to |x|."""
+    return powers_of_two(RIDDERS_STEP * np.maximum(np.abs(x.astype(np.float64)), 1))
