@@ -246,12 +246,12 @@ class CompiledStep:
         return same
 
     def _replay(self, steps: list[Step], held: Held) -> bool:
-        """Run steps again; return whether each gave the loss that it gave before."""
+        """Run steps again; return whether each gave the numbers that it gave before."""
         present, same = self._numbers.values, True
         for step in steps:
             self._numbers.put(step.hyperparameters)
             found = self._bind(step.executable, held)(*step.given)
-            same = same and found[0].tobytes() == step.loss
+            same = same and _seen(found) == step.seen
         self._numbers.put(present)
         return same
 
@@ -266,5 +266,10 @@ class CompiledStep:
     def _note(self, binding: Binding, given: Any, found: list[Array], result: StepResult) -> None:
         assert self._log is not None
         self._result, self._sum = result, float(found[-1])
-        step = Step(binding.executable, self._numbers.values, tuple(given), found[0].tobytes())
+        step = Step(binding.executable, self._numbers.values, tuple(given), _seen(found))
         self._log.add(step)
+
+
+def _seen(found: list[Array]) -> tuple[bytes, bytes]:
+    """The bits of a step's loss and of the sum of its new values."""
+    return found[0].tobytes(), found[-1].tobytes()

@@ -22,12 +22,12 @@ BYTES = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a step was run with, beside weights and state, and the loss it gave."""
+    """What a step was run with, beside weights and state, and the bits of what it gave."""
 
     executable: Executable
     hyperparameters: tuple[Any, ...]
     given: tuple[Array, ...]
-    loss: bytes
+    seen: tuple[bytes, bytes]
 
 
 class Log:
