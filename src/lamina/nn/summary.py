@@ -12,8 +12,7 @@ All for one sample. The call is traced in evaluation mode: nothing is computed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ from lamina.core.node import Node, placeholder
 from lamina.core.types import Shape, Type, as_dtype
 from lamina.nn.calling import Call, record_calls
 from lamina.nn.counting import Counts, count
+from lamina.nn.modes import evaluation
 from lamina.nn.module import Module
 from lamina.nn.receptive_field import Fields, receptive_fields
 from lamina.tensors import Tensor, no_grad
@@ -150,10 +150,8 @@ def summarise(module: Module, input_shapes: Sequence[Shape], dtype: Any) -> Summ
         raise ArgumentError("summary: give the shape of each input, without the batch axis")
     shapes = tuple(tuple(int(n) for n in shape) for shape in input_shapes)
     inputs = [placeholder(Type((1, *shape), as_dtype(dtype))) for shape in shapes]
-    with _evaluating(module), record() as recorder, record_calls() as calls:
-        module(*[Tensor(node) for node in inputs])
-    learned = _learned(module, recorder.nodes)
-    layers = _by_layer(recorder.nodes, calls)
+    made, calls = _traced(module, inputs)
+    learned, layers = _learned(module, made), _by_layer(made, calls)
     counted = {name: count(nodes, learned) for name, nodes in layers.items()}
     shown = [c for c in _last_calls(calls) if _is_layer(c.module, counted.get(c.name))]
     fields = receptive_fields(inputs[0], [node for c in shown for node in _outputs(c)])
@@ -166,17 +164,17 @@ def summarise(module: Module, input_shapes: Sequence[Shape], dtype: Any) -> Summ
     return Summary(type(module).__name__, shapes, rows, total)
 
 
-@contextmanager
-def _evaluating(module: Module) -> Iterator[None]:
-    """Evaluate without gradients, and leave modes and key stream as they were."""
-    modes = [(part, part.training) for part in module.modules()]
-    try:
-        with no_grad(), random.use_keys(random.key(0)):
-            module.eval()
-            yield
-    finally:
-        for part, training in modes:
-            part.training = training
+def _traced(module: Module, inputs: Sequence[Node]) -> tuple[Sequence[Node], Sequence[Call]]:
+    """Return the nodes and the calls that a call in evaluation mode makes."""
+    with (
+        evaluation(module),
+        no_grad(),
+        random.use_keys(random.key(0)),
+        record() as recorder,
+        record_calls() as calls,
+    ):
+        module(*[Tensor(node) for node in inputs])
+    return recorder.nodes, calls
 
 
 def _learned(module: Module, made: Sequence[Node]) -> set[int]:

@@ -13,25 +13,13 @@ from lamina.core.types import Array
 from lamina.data import Batches, Dataset, as_batches
 from lamina.nn import Module
 from lamina.nn.compiled import CompiledModule
+from lamina.nn.modes import evaluation
 from lamina.tensors import Tensor, no_grad
 from lamina.train.diagnosis import finite
 from lamina.train.engines import check_engine
 from lamina.train.feeding import feed, float_dtype
 from lamina.train.metrics import Metric, Totals
 from lamina.train.objective import Objective
-
-
-@contextmanager
-def evaluating(model: Module) -> Iterator[None]:
-    """Inside the block, the model is in evaluation mode and nothing is recorded."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        with no_grad():
-            yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 class Inference:
@@ -81,7 +69,7 @@ class Inference:
 
     @contextmanager
     def _evaluating(self) -> Iterator[None]:
-        with evaluating(self._model):
+        with evaluation(self._model), no_grad():
             try:
                 yield
             finally:

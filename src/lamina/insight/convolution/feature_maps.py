@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from lamina import random
 from lamina.core.errors import ArgumentError, ShapeError
 from lamina.core.types import Array
-from lamina.insight.fields.tracing import evaluating, output_of
+from lamina.insight.fields.tracing import output_of
 from lamina.nn.calling import record_calls
+from lamina.nn.modes import evaluation
 from lamina.nn.module import Module
 from lamina.tensors import as_tensor, no_grad
 
@@ -35,7 +37,7 @@ def feature_maps(model: Module, x: Any, layer: str) -> FeatureMaps:
     >>> feature_maps(model, ones((2, 1, 8, 8)), "1").maps.shape
     (2, 4, 6, 6)
     """
-    with evaluating(model), no_grad(), record_calls() as calls:
+    with evaluation(model), random.use_keys(random.key(0)), no_grad(), record_calls() as calls:
         model(as_tensor(x))
     named = {call.name: call for call in calls}
     output = output_of(named[layer]) if layer in named else None

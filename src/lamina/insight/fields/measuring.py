@@ -17,9 +17,10 @@ import numpy as np
 import lamina
 from lamina.core.errors import ArgumentError
 from lamina.core.types import Array, Shape
-from lamina.insight.fields.tracing import evaluating, output_of
+from lamina.insight.fields.tracing import output_of
 from lamina.nn import functional_call
 from lamina.nn.calling import record_calls
+from lamina.nn.modes import evaluation
 from lamina.nn.module import Module
 from lamina.tensors import Tensor
 
@@ -158,7 +159,7 @@ def _pull(model: Module, parameters: Parameters, x: Array, layer: str) -> tuple[
             raise ArgumentError(f"receptive field: no layer {layer!r}; called were {list(named)}")
         return found
 
-    with evaluating(model):
+    with evaluation(model), lamina.random.use_keys(lamina.random.key(0)):
         z, pull = lamina.vjp(output, lamina.tensor(x))
 
     def back(cotangent: Array) -> Array:

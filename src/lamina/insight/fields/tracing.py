@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from lamina import random
@@ -11,6 +10,7 @@ from lamina.core.node import Node, placeholder
 from lamina.core.types import Shape, Type, float32
 from lamina.nn import functional_call
 from lamina.nn.calling import Call, record_calls
+from lamina.nn.modes import evaluation
 from lamina.nn.module import Module
 from lamina.tensors import Tensor, no_grad
 from lamina.tensors.tree import leaves
@@ -40,22 +40,9 @@ def trace_layers(model: Module, shape: Shape) -> Traced:
         name: Tensor(placeholder(Type(parameter.shape, parameter.dtype)))
         for name, parameter in model.named_parameters()
     }
-    with evaluating(model), no_grad(), record_calls() as calls:
+    with evaluation(model), random.use_keys(random.key(0)), no_grad(), record_calls() as calls:
         functional_call(model, learned, Tensor(source))
     return Traced(source, tuple(_layers(calls)))
-
-
-@contextmanager
-def evaluating(model: Module) -> Iterator[None]:
-    """Put the model in evaluation mode, and leave modes and the key stream as they were."""
-    modes = [(part, part.training) for part in model.modules()]
-    try:
-        with random.use_keys(random.key(0)):
-            model.eval()
-            yield
-    finally:
-        for part, training in modes:
-            part.training = training
 
 
 def output_of(call: Call) -> Tensor | None:

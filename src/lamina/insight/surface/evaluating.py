@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from lamina.core.types import Array
 from lamina.nn import Module, functional_call
+from lamina.nn.modes import evaluation
 from lamina.tensors import Tensor, as_tensor, compile
 from lamina.train.engines import check_engine
 from lamina.train.feeding import feed, float_dtype
@@ -58,7 +58,7 @@ class LossOfWeights:
         """Return the loss at every row of ``coordinates`` ``[K, len(directions)]``, in float64."""
         start = {name: as_tensor(np.asarray(value)) for name, value in self._state(origin).items()}
         moves = [{k: as_tensor(v).to(start[k].dtype) for k, v in d.items()} for d in directions]
-        with _evaluating(self.model):
+        with evaluation(self.model):
             points = np.asarray(coordinates, self._dtype)
             return np.array([self._mean(start, moves, as_tensor(point)) for point in points])
 
@@ -80,15 +80,3 @@ class LossOfWeights:
             for name, step in direction.items():
                 values[name] = values[name] + point[number] * step
         return self._loss(functional_call(self.model, values, x), y)
-
-
-@contextmanager
-def _evaluating(model: Module) -> Iterator[None]:
-    """Evaluation mode, for the time of the block."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
