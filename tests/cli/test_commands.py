@@ -8,13 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
+from tests.cli.running import lamina, lamina_json
 
 from lamina.cli.app import app
 from lamina.nn import models
@@ -23,32 +22,15 @@ from lamina.train import load_checkpoint
 LAMINA = [sys.executable, "-c", "from lamina.cli import main; main()"]
 QUICK = ["train", "mlp", "--data", "moons", "--set", "data.count=100", "--quiet"]
 
-
-@pytest.fixture(autouse=True)
-def _in_a_folder_of_its_own(tmp_path: Path) -> Iterator[None]:
-    before = Path.cwd()
-    os.chdir(tmp_path)
-    yield
-    os.chdir(before)
-
-
-def lamina(*arguments: object, code: int = 0) -> Result:
-    result = CliRunner().invoke(app, [str(a) for a in arguments])
-    assert result.exit_code == code, result.output
-    return result
-
-
-def lamina_json(*arguments: object, code: int = 0) -> Any:
-    return json.loads(lamina(*arguments, "--json", code=code).stdout)
+pytestmark = pytest.mark.usefixtures("in_a_folder_of_its_own")
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small finished run."""
     folder = tmp_path_factory.mktemp("runs") / "iris"
-    options = ["--out", str(folder), "--epochs", "3", "--seed", "4", "--quiet"]
-    result = CliRunner().invoke(app, ["train", "mlp", "--data", "iris", *options])
-    assert result.exit_code == 0, result.output
+    options = ["--out", folder, "--epochs", 3, "--seed", 4, "--quiet"]
+    lamina("train", "mlp", "--data", "iris", *options)
     return folder
 
 

@@ -1,26 +1,13 @@
 """``lamina diagnose``: runs and models, healthy and not."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from tests.cli.running import lamina, lamina_json
 
 from lamina import data, nn, optim
-from lamina.cli.app import app
 from lamina.cli.runs import RunFolder
 from lamina.train import Checkpoint, Trainer
-
-
-def lamina(*arguments: object, code: int = 0) -> Result:
-    result = CliRunner().invoke(app, [str(a) for a in arguments])
-    assert result.exit_code == code, result.output
-    return result
-
-
-def lamina_json(*arguments: object) -> Any:
-    return json.loads(lamina(*arguments, "--json").stdout)
 
 
 @pytest.fixture(scope="module")

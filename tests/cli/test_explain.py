@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from click.testing import CliRunner, Result
+from tests.cli.running import lamina
 
-from lamina.cli.app import app
-
-
-@pytest.fixture(autouse=True)
-def _in_a_folder_of_its_own(tmp_path: Path) -> Iterator[None]:
-    before = Path.cwd()
-    os.chdir(tmp_path)
-    yield
-    os.chdir(before)
-
-
-def explain(*arguments: object, code: int = 0) -> Result:
-    result = CliRunner().invoke(app, ["explain", *map(str, arguments)])
-    assert result.exit_code == code, result.output
-    return result
+pytestmark = pytest.mark.usefixtures("in_a_folder_of_its_own")
+explain = partial(lamina, "explain")
 
 
 def test_a_model_by_name() -> None:
@@ -36,10 +22,9 @@ def test_a_model_by_name() -> None:
 
 def test_a_run_in_every_form(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    options = ["--epochs", "1", "--quiet", "--engine", "dynamic", "--out", str(run)]
+    options = ["--epochs", 1, "--quiet", "--engine", "dynamic", "--out", run]
     few = ["--set", "data.fractions=[0.05, 0.05, 0.9]"]
-    made = CliRunner().invoke(app, ["train", "lenet", "--data", "digits", *options, *few])
-    assert made.exit_code == 0, made.output
+    lamina("train", "lenet", "--data", "digits", *options, *few)
     page = tmp_path / "page.html"
     told = explain(run, "--sample", 3, "--output", page).output
     assert "40 steps, each verified" in told

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from tests.nn.branches import Branches
 
 import lamina
 from lamina import nn
@@ -17,16 +18,6 @@ class Residual(nn.Module):
 
     def forward(self, x: lamina.Tensor) -> lamina.Tensor:
         return x + self.inner(x)
-
-
-class Branches(nn.Module):
-    def __init__(self, *branches: nn.Module) -> None:
-        super().__init__()
-        self.branches = nn.ModuleList(branches)
-        self.last = nn.Identity()
-
-    def forward(self, x: lamina.Tensor) -> lamina.Tensor:
-        return self.last(lamina.cat([branch(x) for branch in self.branches], 1))
 
 
 class Ends(nn.Module):

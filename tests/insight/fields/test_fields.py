@@ -21,6 +21,7 @@ from lamina.insight.fields import (
 )
 from lamina.insight.fields.box import Box, hull
 from lamina.nn import models
+from tests.nn.branches import Branches
 
 
 class Residual(nn.Module):
@@ -31,18 +32,6 @@ class Residual(nn.Module):
 
     def forward(self, x: lamina.Tensor) -> lamina.Tensor:
         return self.relu(self.inner(x) + self.shortcut(x))
-
-
-class Branches(nn.Module):
-    """Side by side along the channels, as in Inception."""
-
-    def __init__(self, *branches: nn.Module) -> None:
-        super().__init__()
-        self.branches = nn.ModuleList(branches)
-        self.last = nn.Identity()
-
-    def forward(self, x: lamina.Tensor) -> lamina.Tensor:
-        return self.last(lamina.cat([branch(x) for branch in self.branches], 1))
 
 
 class Ends(nn.Module):
