@@ -9,7 +9,7 @@ from typing import Any
 import lamina.random
 from lamina import data, optim, train
 from lamina.cli.errors import ConfigError, configuring
-from lamina.cli.layers import Settings, options_of, unknown
+from lamina.cli.layers import DEFAULTS, Settings, flatten, options_of, unknown
 from lamina.cli.signatures import make
 from lamina.insight import HealthCallback
 from lamina.nn import Module, models
@@ -37,6 +37,23 @@ SCHEDULES: dict[str, Any] = {
     "step": optim.lr_scheduler.StepLR,
 }
 INITIALISATION, TRAINING = 0, 1  # what the keys made of the seed are for
+
+
+def with_data(own: Settings, given: Settings) -> Settings:
+    """A run's settings; with other data, none of its options for its own but the images' size."""
+    if "data.name" not in given:
+        return {**own, **given}
+    kept = {key: value for key, value in own.items() if not key.startswith("data.")}
+    return fit_data_to_model({**kept, **given})
+
+
+def settings_of_model(name: str, given: Settings, no_model: str, no_data: str) -> Settings:
+    """The settings of a new model by its name, or an error in the words of the command."""
+    if name not in models.names():
+        raise ConfigError(f"{no_model}; models are {', '.join(models.names())}")
+    if "data.name" not in given:
+        raise ConfigError(no_data)
+    return fit_data_to_model({**DEFAULTS, **flatten({"model": name}), **given})
 
 
 def fit_data_to_model(settings: Settings) -> Settings:

@@ -8,15 +8,23 @@ import click
 
 from lamina import insight
 from lamina.cli.building import (
-    fit_data_to_model,
     fit_model_to_data,
     make_data,
     make_model,
     make_trainer,
+    settings_of_model,
+    with_data,
 )
 from lamina.cli.errors import ConfigError, configuring
-from lamina.cli.layers import DEFAULTS, Settings, flatten, parse_overrides
-from lamina.cli.options import BATCH_SIZE, CHECKPOINT, completed, output_options, set_option
+from lamina.cli.layers import Settings, flatten, parse_overrides
+from lamina.cli.options import (
+    BATCH_SIZE,
+    CHECKPOINT,
+    completed,
+    output_options,
+    set_option,
+    split_option,
+)
 from lamina.cli.output import emit_json
 from lamina.cli.runs import RunFolder
 from lamina.data import Splits
@@ -28,13 +36,7 @@ from lamina.nn import Module, models
 @click.argument("run_or_model", **completed(models.names))
 @click.option("--data", metavar="NAME", help="Data to look at.  [default: the run's own]",
               **completed(data_names))  # fmt: skip
-@click.option(
-    "--split",
-    type=click.Choice(["train", "validation", "test"]),
-    default="train",
-    show_default=True,
-    help="Which part of the data.",
-)
+@split_option("train")
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path),
               help="Also draw the distributions by layer into this file.")  # fmt: skip
 @CHECKPOINT
@@ -79,17 +81,13 @@ def _found(
     """The model of a run, or a new one, with its settings and data."""
     if Path(run_or_model).is_dir():
         return _of_run(RunFolder(Path(run_or_model)), data, checkpoint, overrides)
-    if run_or_model not in models.names():
-        raise ConfigError(
-            f"{run_or_model!r} is neither the folder of a run nor a model; models are "
-            f"{', '.join(models.names())}"
-        )
-    if data is None:
-        raise ConfigError(
-            "--data is required with a model, such as --data digits; `lamina data` lists them"
-        )
-    given = flatten({"model": run_or_model, "data": data})
-    settings = fit_data_to_model({**DEFAULTS, **given, **overrides})
+    given = {} if data is None else {**flatten({"data": data}), **overrides}
+    settings = settings_of_model(
+        run_or_model,
+        given,
+        no_model=f"{run_or_model!r} is neither the folder of a run nor a model",
+        no_data="--data is required with a model, such as --data digits; `lamina data` lists them",
+    )
     splits = make_data(settings)
     settings = fit_model_to_data(settings, splits)
     return make_model(settings), settings, splits
@@ -98,9 +96,6 @@ def _found(
 def _of_run(
     folder: RunFolder, data: str | None, checkpoint: str | None, overrides: Settings
 ) -> tuple[Module, Settings, Splits]:
-    settings = folder.settings()
-    if data:
-        kept = {key: value for key, value in settings.items() if not key.startswith("data.")}
-        settings = fit_data_to_model({**kept, **flatten({"data": data})})
-    settings = {**settings, **overrides}
+    own = with_data(folder.settings(), flatten({"data": data} if data else {}))
+    settings = {**own, **overrides}
     return folder.model(checkpoint), settings, make_data(settings)

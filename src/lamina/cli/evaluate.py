@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lamina.cli.building import fit_data_to_model, make_data, make_trainer
+from lamina.cli.building import make_data, make_trainer, with_data
 from lamina.cli.layers import flatten, parse_overrides
 from lamina.cli.options import (
     BATCH_SIZE,
@@ -15,6 +15,7 @@ from lamina.cli.options import (
     EXISTING_FOLDER,
     output_options,
     set_option,
+    split_option,
 )
 from lamina.cli.output import emit_json, measures
 from lamina.cli.runs import RunFolder
@@ -23,13 +24,7 @@ from lamina.cli.runs import RunFolder
 @click.command("eval")
 @click.argument("run", type=EXISTING_FOLDER)
 @click.option("--data", metavar="NAME", help="Other data than the run's own.")
-@click.option(
-    "--split",
-    type=click.Choice(["train", "validation", "test"]),
-    default="test",
-    show_default=True,
-    help="Which part of the data.",
-)
+@split_option("test")
 @CHECKPOINT
 @BATCH_SIZE
 @ENGINE
@@ -48,10 +43,7 @@ def evaluate(
     """Measure the model of RUN on held-out data."""
     folder = RunFolder(run)
     model = folder.model(checkpoint)
-    settings = folder.settings()
-    if data:
-        kept = {k: v for k, v in settings.items() if not k.startswith("data.")}
-        settings = fit_data_to_model({**kept, **flatten({"data": data})})
+    settings = with_data(folder.settings(), flatten({"data": data} if data else {}))
     chosen = {"engine": engine} if engine else {}
     settings = {**settings, **chosen, **parse_overrides(overrides)}
     splits = make_data(settings)

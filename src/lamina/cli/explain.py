@@ -8,10 +8,16 @@ from typing import Any
 import click
 import numpy as np
 
-from lamina.cli.building import fit_data_to_model, fit_model_to_data, make_data, make_model
+from lamina.cli.building import (
+    fit_model_to_data,
+    make_data,
+    make_model,
+    settings_of_model,
+    with_data,
+)
 from lamina.cli.errors import ConfigError, configuring
-from lamina.cli.layers import DEFAULTS, Settings, flatten, parse_overrides
-from lamina.cli.options import CHECKPOINT, completed, output_options, set_option
+from lamina.cli.layers import Settings, flatten, parse_overrides
+from lamina.cli.options import CHECKPOINT, completed, output_options, set_option, split_option
 from lamina.cli.output import emit_json
 from lamina.cli.runs import RunFolder
 from lamina.core.errors import DataError
@@ -27,8 +33,7 @@ from lamina.train.objective import LOSSES
 @click.argument("model", **completed(models.names))
 @click.option("--data", metavar="NAME", help="Data to take samples from.  [default: the run's own]",
               **completed(data_names))  # fmt: skip
-@click.option("--split", type=click.Choice(["train", "validation", "test"]), default="test",
-              show_default=True, help="Which part of the data.")  # fmt: skip
+@split_option("test")
 @click.option("--sample", "samples", type=click.IntRange(min=0), multiple=True, default=(0,),
               show_default=True, help="Number of a sample; repeat for a batch.")  # fmt: skip
 @click.option("--loss", metavar="NAME",
@@ -95,7 +100,7 @@ def _subject(model: str, chosen: dict[str, Any]) -> tuple[Module, Splits, str]:
              **parse_overrides(chosen["overrides"])}  # fmt: skip
     folder = RunFolder(Path(model))
     if folder.path.is_dir():
-        settings = _of_run(folder.settings(), given)
+        settings = with_data(folder.settings(), given)
         splits, network = make_data(settings), folder.model(chosen["checkpoint"])
     else:
         settings = _of_name(model, given)
@@ -105,23 +110,13 @@ def _subject(model: str, chosen: dict[str, Any]) -> tuple[Module, Splits, str]:
     return network, splits, settings.get("loss", usual)
 
 
-def _of_run(own: Settings, given: Settings) -> Settings:
-    """A run's settings; with other data, none of its options for its own but the images' size."""
-    if "data.name" not in given:
-        return {**own, **given}
-    kept = {key: value for key, value in own.items() if not key.startswith("data.")}
-    return fit_data_to_model({**kept, **given})
-
-
 def _of_name(model: str, given: Settings) -> Settings:
-    if model not in models.names():
-        raise ConfigError(
-            f"{model}: neither the folder of a run nor a model; "
-            f"models are {', '.join(models.names())}"
-        )
-    if "data.name" not in given:
-        raise ConfigError(f"explain {model}: --data is required; `lamina data` lists what there is")
-    return fit_data_to_model({**DEFAULTS, **flatten({"model": model}), **given})
+    return settings_of_model(
+        model,
+        given,
+        no_model=f"{model}: neither the folder of a run nor a model",
+        no_data=f"explain {model}: --data is required; `lamina data` lists what there is",
+    )
 
 
 def _batch(part: Dataset, samples: tuple[int, ...], split: str) -> Dataset:

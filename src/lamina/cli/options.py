@@ -28,6 +28,14 @@ BATCH_SIZE = click.option(
 )
 
 
+def split_option(default: str) -> Callable[[Function], Function]:
+    """Add ``--split``."""
+    return click.option(
+        "--split", type=click.Choice(["train", "validation", "test"]), default=default,
+        show_default=True, help="Which part of the data.",
+    )  # fmt: skip
+
+
 def completed(names: Callable[[], Iterable[str]]) -> dict[str, Any]:
     """The argument of a parameter whose values are `names`, for shell completion."""
 
