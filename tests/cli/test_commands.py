@@ -305,10 +305,11 @@ def test_engines_agree(finished: Path) -> None:
     lamina("eval", finished, "--engine", "quantum", code=2)
 
 
-def test_eval_on_other_data(finished: Path) -> None:
+@pytest.mark.parametrize("named", [("--data", "csv"), ("--set", "data=csv")])
+def test_eval_on_other_data(finished: Path, named: tuple[str, str]) -> None:
     rows = ["a,b,c,d,species"] + ["5.1,3.5,1.4,0.2,setosa", "6,3,5,2,virginica"] * 10
     Path("flowers.csv").write_text("\n".join(rows))
-    found = lamina_json("eval", finished, "--data", "csv", "--set", "data.path=flowers.csv",
+    found = lamina_json("eval", finished, *named, "--set", "data.path=flowers.csv",
                         "--set", "data.fractions=[0, 0, 20]")  # fmt: skip
     assert found["accuracy"] in (0.0, 0.5, 1.0)
 

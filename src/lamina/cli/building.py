@@ -47,12 +47,18 @@ def with_data(own: Settings, given: Settings) -> Settings:
     return fit_data_to_model({**kept, **given})
 
 
-def settings_of_model(name: str, given: Settings, no_model: str, no_data: str) -> Settings:
-    """The settings of a new model by its name, or an error in the words of the command."""
+def settings_of_model(name: str, given: Settings) -> Settings:
+    """The settings of a new model by its name, which needs data named too."""
     if name not in models.names():
-        raise ConfigError(f"{no_model}; models are {', '.join(models.names())}")
+        known = ", ".join(models.names())
+        raise ConfigError(
+            f"{name!r} is neither the folder of a run nor a model; models are {known}"
+        )
     if "data.name" not in given:
-        raise ConfigError(no_data)
+        raise ConfigError(
+            f"--data is required with the model {name!r}, such as --data digits; "
+            "`lamina data` lists what there is"
+        )
     return fit_data_to_model({**DEFAULTS, **flatten({"model": name}), **given})
 
 

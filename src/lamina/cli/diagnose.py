@@ -79,23 +79,17 @@ def _found(
     run_or_model: str, data: str | None, checkpoint: str | None, overrides: Settings
 ) -> tuple[Module, Settings, Splits]:
     """The model of a run, or a new one, with its settings and data."""
+    given = {**flatten({"data": data} if data else {}), **overrides}
     if Path(run_or_model).is_dir():
-        return _of_run(RunFolder(Path(run_or_model)), data, checkpoint, overrides)
-    given = {} if data is None else {**flatten({"data": data}), **overrides}
-    settings = settings_of_model(
-        run_or_model,
-        given,
-        no_model=f"{run_or_model!r} is neither the folder of a run nor a model",
-        no_data="--data is required with a model, such as --data digits; `lamina data` lists them",
-    )
+        return _of_run(RunFolder(Path(run_or_model)), given, checkpoint)
+    settings = settings_of_model(run_or_model, given)
     splits = make_data(settings)
     settings = fit_model_to_data(settings, splits)
     return make_model(settings), settings, splits
 
 
 def _of_run(
-    folder: RunFolder, data: str | None, checkpoint: str | None, overrides: Settings
+    folder: RunFolder, given: Settings, checkpoint: str | None
 ) -> tuple[Module, Settings, Splits]:
-    own = with_data(folder.settings(), flatten({"data": data} if data else {}))
-    settings = {**own, **overrides}
+    settings = with_data(folder.settings(), given)
     return folder.model(checkpoint), settings, make_data(settings)

@@ -43,9 +43,8 @@ def evaluate(
     """Measure the model of RUN on held-out data."""
     folder = RunFolder(run)
     model = folder.model(checkpoint)
-    settings = with_data(folder.settings(), flatten({"data": data} if data else {}))
-    chosen = {"engine": engine} if engine else {}
-    settings = {**settings, **chosen, **parse_overrides(overrides)}
+    chosen = {name: value for name, value in (("data", data), ("engine", engine)) if value}
+    settings = with_data(folder.settings(), {**flatten(chosen), **parse_overrides(overrides)})
     splits = make_data(settings)
     found = make_trainer(settings, model, splits).evaluate(getattr(splits, split), batch_size)
     if as_json:

@@ -16,7 +16,7 @@ from lamina.cli.building import (
     with_data,
 )
 from lamina.cli.errors import ConfigError, configuring
-from lamina.cli.layers import Settings, flatten, parse_overrides
+from lamina.cli.layers import flatten, parse_overrides
 from lamina.cli.options import CHECKPOINT, completed, output_options, set_option, split_option
 from lamina.cli.output import emit_json
 from lamina.cli.runs import RunFolder
@@ -103,20 +103,11 @@ def _subject(model: str, chosen: dict[str, Any]) -> tuple[Module, Splits, str]:
         settings = with_data(folder.settings(), given)
         splits, network = make_data(settings), folder.model(chosen["checkpoint"])
     else:
-        settings = _of_name(model, given)
+        settings = settings_of_model(model, given)
         splits = make_data(settings)
         network = make_model(fit_model_to_data(settings, splits)).eval()
     usual = "cross_entropy" if splits.train.classes else "mse"
     return network, splits, settings.get("loss", usual)
-
-
-def _of_name(model: str, given: Settings) -> Settings:
-    return settings_of_model(
-        model,
-        given,
-        no_model=f"{model}: neither the folder of a run nor a model",
-        no_data=f"explain {model}: --data is required; `lamina data` lists what there is",
-    )
 
 
 def _batch(part: Dataset, samples: tuple[int, ...], split: str) -> Dataset:
