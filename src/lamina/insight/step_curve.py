@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lamina.diff.numerical.curve import StepCurve
-from lamina.insight.figures import new_figure, saved
+from lamina.train.plots import new_figure, saved
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

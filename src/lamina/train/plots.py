@@ -1,4 +1,4 @@
-"""Pictures of a run, drawn by matplotlib without a display."""
+"""Pictures of a run, and what every picture is drawn in: matplotlib without a display."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ def learning_curves(history: History, path: str | Path) -> Path:
     Raises `MissingExtraError` without matplotlib, `ArgumentError` if no epoch is over.
     """
     names = _curves(history)
-    figure = _figure(4.5 * len(names), 3.5)
+    figure = new_figure(4.5 * len(names), 3.5)
     for position, name in enumerate(names, 1):
         _draw_curve(figure.add_subplot(1, len(names), position), history, name)
-    return _save(figure, path)
+    saved(figure, path)
+    return Path(path)
 
 
 def misclassified(
@@ -49,13 +50,14 @@ def misclassified(
     chosen = wrong[:count]
     columns = min(8, max(len(chosen), 4))
     rows = max(1, -(-len(chosen) // columns))
-    figure = _figure(1.2 * columns, 1.5 * rows + 0.5)
+    figure = new_figure(1.2 * columns, 1.5 * rows + 0.5)
     figure.suptitle(f"{len(wrong)} of {len(targets)} misclassified: true → predicted")
     for position, index in enumerate(chosen, 1):
         axes = figure.add_subplot(rows, columns, position)
         title = f"{names[targets[index]]} → {names[outputs[index].argmax()]}"
         _draw_image(axes, images[index], title)
-    return _save(figure, path)
+    saved(figure, path)
+    return Path(path)
 
 
 def surest_mistakes(targets: Array, outputs: Array) -> Array:
@@ -67,6 +69,30 @@ def surest_mistakes(targets: Array, outputs: Array) -> Array:
     excess = outputs.max(1) - outputs[np.arange(len(targets)), targets]
     wrong = np.flatnonzero(outputs.argmax(1) != targets)
     return wrong[np.argsort(-excess[wrong], kind="stable")]
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure of that size in inches, drawn without a display.
+
+    Raises `MissingExtraError` without matplotlib.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise missing_extra("matplotlib", "plot", "drawing pictures") from error
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def saved(figure: Figure, path: str | Path | None) -> Figure:
+    """Write the figure to ``path``, if there is one, and return it."""
+    if path is not None:
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(target, dpi=120)
+    return figure
 
 
 def _curves(history: History) -> list[str]:
@@ -95,21 +121,3 @@ def _draw_image(axes: Axes, image: Array, title: str) -> None:
     axes.imshow(picture, cmap="gray_r" if len(image) == 1 else None)
     axes.set_title(title, fontsize=9)
     axes.set_axis_off()
-
-
-def _figure(width: float, height: float) -> Figure:
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise missing_extra("matplotlib", "plot", "drawing pictures") from error
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _save(figure: Figure, path: str | Path) -> Path:
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(target, dpi=120)
-    return target

@@ -16,7 +16,7 @@ from lamina.insight.approximation.blocks import (
     step,
 )
 from lamina.insight.approximation.fitting import WidthCurve
-from lamina.insight.figures import new_figure, saved
+from lamina.train.plots import new_figure, saved
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -21,7 +21,7 @@ from lamina.insight.convolution.filters import (
 )
 from lamina.insight.convolution.matrix import ConvolutionMatrix
 from lamina.insight.convolution.sliding import Sliding, Step
-from lamina.insight.figures import new_figure, saved
+from lamina.train.plots import new_figure, saved
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

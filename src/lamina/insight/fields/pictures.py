@@ -12,7 +12,7 @@ from lamina.core.errors import ArgumentError, ShapeError
 from lamina.core.types import Array
 from lamina.insight.fields.box import Box
 from lamina.insight.fields.table import ReceptiveFields
-from lamina.insight.figures import new_figure, saved
+from lamina.train.plots import new_figure, saved
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,10 +9,10 @@ import numpy as np
 
 from lamina.core.errors import ArgumentError
 from lamina.core.types import Array
-from lamina.insight.figures import new_figure, saved
 from lamina.insight.health.distribution import Distribution
 from lamina.insight.health.history import HealthHistory
 from lamina.insight.health.report import HealthReport, LayerHealth
+from lamina.train.plots import new_figure, saved
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

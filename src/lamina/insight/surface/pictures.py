@@ -9,8 +9,8 @@ import numpy as np
 
 from lamina.core.errors import ArgumentError
 from lamina.core.types import Array
-from lamina.insight.figures import new_figure, saved
 from lamina.insight.surface.slices import Chord, Slice, Surface
+from lamina.train.plots import new_figure, saved
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
