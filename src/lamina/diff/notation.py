@@ -18,6 +18,7 @@ from typing import Any
 
 from lamina.core.context import suppress
 from lamina.core.node import Node, placeholder
+from lamina.core.printer import names as node_names
 from lamina.core.types import is_float
 from lamina.ops.affine import AffineIndex
 from lamina.ops.contraction import Contraction, Read
@@ -67,27 +68,12 @@ def tensor_derivatives(
     ∂L/∂a[k] = Σ_{i} ∂L/∂v1[i] · W[i,k]    ∂L/∂a = Wᵀ ∂L/∂v1
     """
     program = trace(f, *args, names=None if names is None else list(names))
-    called = _names(program.nodes, {id(node) for node in program.inputs})
+    called = node_names(program, own=program.inputs)
     found: list[Formula] = []
     for node in reversed(program.nodes):
         if node.operands and node.value is None and is_float(node.dtype):
             found += _formulas(node, called)
     return tuple(found)
-
-
-def _names(nodes: Sequence[Node], inputs: set[int]) -> dict[int, str]:
-    names: dict[int, str] = {}
-    computed = constants = 0
-    for node in nodes:
-        if id(node) in inputs:
-            names[id(node)] = node.name or "x"
-        elif node.value is not None:
-            constants += 1
-            names[id(node)] = f"c{constants}"
-        else:
-            computed += 1
-            names[id(node)] = f"v{computed}"
-    return names
 
 
 def _formulas(node: Node, names: Mapping[int, str]) -> Iterator[Formula]:

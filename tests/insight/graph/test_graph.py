@@ -148,3 +148,9 @@ def _doubled(x: lamina.Tensor, times: int) -> lamina.Tensor:
 def test_one_vector_of_values() -> None:
     graph = computational_graph(logistic_unit, np.array([1.0, 0.0, 0.0]), names=["v"])
     np.testing.assert_allclose(graph.gradient("v"), [0, 0.25, 0.25])
+
+
+def test_no_two_vertices_have_one_name() -> None:
+    graph = computational_graph(lambda a, b, c: a * b + c, 1.0, 2.0, 3.0, names=["v1", "x", "x"])
+    assert [v.name for v in graph.vertices] == ["v1", "x", "x2", "v2", "v3"]
+    assert [float(graph.gradient(name)) for name in ("v1", "x", "x2")] == [2, 1, 1]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lamina.core.node import Node, apply, constant
+from lamina.core.printer import names as node_names
 from lamina.core.program import Program
 from lamina.core.types import Array, is_float
 from lamina.diff.automatic import Reverse
@@ -16,7 +17,7 @@ from lamina.insight.graph.model import ComputationalGraph, Edge, Vertex
 from lamina.nn import Module
 from lamina.nn.pure_call import functional_call
 from lamina.tensors import Tensor, as_tensor, tensor, trace
-from lamina.tensors.tree import leaves
+from lamina.tensors.tree import leaves, map_tree
 
 LARGEST = 4096
 """Entries of a local Jacobian that is still computed."""
@@ -51,7 +52,7 @@ def computational_graph(
     given = [as_tensor(leaf).double() for leaf in leaves(args)]
     program = trace(f, *_doubled(args), names=None if names is None else list(names))
     values = _values(program, [t.numpy() for t in given])
-    called = _names(program)
+    called = node_names(program, own=program.inputs)
     vertices = tuple(_vertex(node, called, values) for node in program.nodes)
     numbers = {id(node): n for n, node in enumerate(program.nodes)}
     edges = [
@@ -79,7 +80,6 @@ def _of_module(
 
 def _doubled(args: tuple[Any, ...]) -> list[Any]:
     """Return the arguments with floats in float64."""
-    from lamina.tensors.tree import map_tree
 
     def double(leaf: Any) -> Tensor:
         given = as_tensor(leaf)
@@ -97,23 +97,6 @@ def _values(program: Program, given: Sequence[Array]) -> dict[int, Array]:
             operands = [values[id(operand)] for operand in node.operands]
             values[id(node)] = node.operation.evaluate(*operands)
     return values
-
-
-def _names(program: Program) -> dict[int, str]:
-    """Return the inputs' own names, c1, c2, … for constants and v1, v2, … for the rest."""
-    found: dict[int, str] = {}
-    constants = computed = 0
-    inputs = {id(node) for node in program.inputs}
-    for node in program.nodes:
-        if id(node) in inputs:
-            found[id(node)] = node.name or f"x{len(found) + 1}"
-        elif node.value is not None:
-            constants += 1
-            found[id(node)] = f"c{constants}"
-        else:
-            computed += 1
-            found[id(node)] = f"v{computed}"
-    return found
 
 
 def _vertex(node: Node, names: dict[int, str], values: dict[int, Array]) -> Vertex:
