@@ -10,6 +10,7 @@ from math import inf, log10
 import numpy as np
 
 from lamina.core.errors import ArgumentError, LaminaError
+from lamina.core.text import aligned
 from lamina.core.types import Array
 from lamina.diff.automatic import Forward, Reverse
 from lamina.diff.interface import Derivative, Engine, Function
@@ -52,10 +53,7 @@ class Comparison:
 
     def __str__(self) -> str:
         """Return the rows as an aligned table."""
-        cells = [COLUMNS, *(_cells(row) for row in self.rows)]
-        widths = [max(len(row[n]) for row in cells) for n in range(len(COLUMNS))]
-        lines = ("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in cells)
-        return "\n".join(line.rstrip() for line in lines)
+        return "\n".join(aligned([COLUMNS, *map(_cells, self.rows)], left=range(len(COLUMNS))))
 
     def to_markdown(self) -> str:
         """Return the rows as a Markdown table."""

@@ -21,6 +21,7 @@ from lamina import random
 from lamina.core.context import Frame, record
 from lamina.core.errors import ArgumentError
 from lamina.core.node import Node, placeholder
+from lamina.core.text import ruled
 from lamina.core.types import Shape, Type, as_dtype
 from lamina.nn.calling import Call, record_calls
 from lamina.nn.counting import Counts, count
@@ -37,6 +38,8 @@ COLUMNS = (
     *("layer", "type", "output", "parameters", "connections", "multiply-adds"),
     *("memory", "receptive field"),
 )
+LEFT = range(3)
+"""The columns that are flush left."""
 
 
 @dataclass(frozen=True)
@@ -111,21 +114,19 @@ class Summary:
         return ("total", "", "", *(f"{n:,}" for n in counts), show_bytes(self.memory), "")
 
     def __str__(self) -> str:
-        lines = [COLUMNS, *(row.cells() for row in self.rows), self._total()]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        texts = [_line(cells, widths) for cells in lines]
-        rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
+        rows = [COLUMNS, *(row.cells() for row in self.rows), self._total()]
+        names, rule, *lines, total = ruled(rows, LEFT)
         inputs = ", ".join(map(show_shape, self.input_shapes))
         head = f"{self.model}, input {inputs}"
-        return "\n".join([head, texts[0], rule, *texts[1:-1], rule, texts[-1]])
+        return "\n".join([head, names, rule, *lines, rule, total])
 
     def __rich__(self) -> Table:
         from rich.table import Table
 
         title = f"{self.model}, input {', '.join(map(show_shape, self.input_shapes))}"
         table = Table(title=title, show_footer=True)
-        for name, total in zip(COLUMNS, self._total(), strict=True):
-            table.add_column(name, total, justify=_justify(name))
+        for n, (name, total) in enumerate(zip(COLUMNS, self._total(), strict=True)):
+            table.add_column(name, total, justify="left" if n in LEFT else "right")
         for row in self.rows:
             table.add_row(*row.cells())
         return table
@@ -271,15 +272,3 @@ def show_bytes(size: int) -> str:
     while amount >= 1024:
         amount, unit = amount / 1024, next(units)
     return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-
-
-def _justify(column: str) -> Any:
-    return "left" if column in COLUMNS[:3] else "right"
-
-
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    padded = [
-        cell.ljust(width) if _justify(name) == "left" else cell.rjust(width)
-        for name, cell, width in zip(COLUMNS, cells, widths, strict=True)
-    ]
-    return "  ".join(padded).rstrip()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lamina.core.text import aligned
 from lamina.core.types import Array
 
 CORNER, MAPS, WIDE, TALL = 5, 4, 16, 20
@@ -63,7 +64,7 @@ def shown_lines(value: Array, limit: int = 100) -> list[str]:
     lines: list[str] = []
     for table in found.tables:
         lines += [table.label] if table.label else []
-        lines += _aligned(table.cells)
+        lines += _framed(table.cells)
     partial = "‖" in found.note
     return [*lines, f"({found.note})"] if partial else lines
 
@@ -89,10 +90,8 @@ def _table(label: str, matrix: Array, limit: int) -> Table:
     return Table(label, tuple(map(tuple, corner)), rows > CORNER or columns > CORNER)
 
 
-def _aligned(cells: tuple[tuple[str, ...], ...]) -> list[str]:
+def _framed(cells: tuple[tuple[str, ...], ...]) -> list[str]:
     if not cells or not cells[0]:
         return ["(empty)"]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    rows = ("  ".join(c.rjust(w) for c, w in zip(line, widths, strict=True)) for line in cells)
     left, right = ("[", "]") if len(cells) == 1 else ("│", "│")
-    return [f"{left}{row}{right}" for row in rows]
+    return [f"{left}{row}{right}" for row in aligned(cells)]

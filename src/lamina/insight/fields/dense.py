@@ -16,9 +16,9 @@ from math import prod
 from operator import index as as_index
 from typing import Any
 
+from lamina.core.text import ruled
 from lamina.core.types import Shape
 from lamina.insight.fields.tracing import trace_layers
-from lamina.insight.text import table_text
 from lamina.nn.module import Module
 from lamina.nn.summary import show_shape
 
@@ -81,7 +81,8 @@ class DenseComparison:
     def __str__(self) -> str:
         counts = [f"{n:,}" for n in (self.parameters, self.connections, self.dense)]
         total = ("total", "", "", "", *counts, _fewer(self.dense, self.parameters))
-        return table_text(HEAD, [*(layer.cells() for layer in self.layers), total], left=4)
+        rows = [HEAD, *(layer.cells() for layer in self.layers), total]
+        return "\n".join(ruled(rows, left=range(4)))
 
 
 def dense_comparison(model: Module, input_shape: Sequence[int]) -> DenseComparison:

@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 
 from lamina.core.errors import ArgumentError, ShapeError
+from lamina.core.text import ruled
 from lamina.core.types import Array, Shape
 from lamina.insight.fields.box import Box, hull_of_places
 from lamina.insight.fields.reach import Reach, Reaches, reaches
 from lamina.insight.fields.tracing import Traced, trace_layers
-from lamina.insight.text import table_text
 from lamina.nn.module import Module
 from lamina.nn.summary import ReceptiveField, Row, show_shape
 
@@ -121,8 +121,8 @@ class ReceptiveFields:
 
     def __str__(self) -> str:
         head = f"{self.model}, input {show_shape(self.input_shape)}"
-        rows = [layer.cells() for layer in self.layers]
-        return "\n".join([head, table_text(HEAD, rows, left=3)])
+        rows = [HEAD, *(layer.cells() for layer in self.layers)]
+        return "\n".join([head, *ruled(rows, left=range(3))])
 
 
 def receptive_field(model: Module, input_shape: Sequence[int]) -> ReceptiveFields:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from lamina.core.text import ruled
 from lamina.core.types import Array
 from lamina.insight.health.distribution import Distribution
 
@@ -146,10 +147,8 @@ class HealthReport:
 
     def __str__(self) -> str:
         table = self._table()
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        lines = ["  ".join(_aligned(row, widths, table[0])).rstrip() for row in table]
-        lines.insert(1, "-" * (sum(widths) + 2 * len(widths) - 2))
-        return "\n".join([f"loss {self.loss:.6g}", *lines, "", self._verdict()])
+        left = [n for n, name in enumerate(table[0]) if name in ("layer", "f")]
+        return "\n".join([f"loss {self.loss:.6g}", *ruled(table, left), "", self._verdict()])
 
     def to_markdown(self) -> str:
         """The table and the diagnosis as Markdown."""
@@ -182,10 +181,3 @@ class HealthReport:
 
 def _short(value: float | None) -> str:
     return "" if value is None else f"{value:.3g}"
-
-
-def _aligned(cells: list[str], widths: list[int], names: list[str]) -> list[str]:
-    return [
-        cell.ljust(width) if name in ("layer", "f") else cell.rjust(width)
-        for cell, width, name in zip(cells, widths, names, strict=True)
-    ]

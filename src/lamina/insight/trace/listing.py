@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lamina.core.text import aligned
 from lamina.core.types import Array
 
 if TYPE_CHECKING:
@@ -22,9 +23,7 @@ def listing(trace: Trace) -> str:
         norms = [_norm(v) for v in (layer.z, layer.a, layer.f_prime, layer.delta)]
         ends = [_norm(layer.dW), _norm(layer.db)]
         rows.append((str(layer.number), layer.name, _shape(layer.z), *norms, shape, *ends))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows]
-    return "\n".join([*lines, f"L = {trace.loss:.6g}"])
+    return "\n".join([*aligned(rows, left=range(len(HEADINGS))), f"L = {trace.loss:.6g}"])
 
 
 def _shape(value: Array) -> str:
