@@ -3,50 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from lamina.compiler.machines import Machine
+from lamina.compiler.splitting import is_loop
 from lamina.core.node import Node
 from lamina.core.program import Program
-from lamina.ops.affine import AffineIndex
 from lamina.ops.contraction import Contraction
 from lamina.ops.pointwise import Cast, Pointwise
 from lamina.ops.random import RandomBits
 
 
+@dataclass(frozen=True, slots=True)
 class Batch:
     """The batch's length (0 if vectors do not fit along it), and the nodes that have its axis.
 
-    Samples come in with inputs; ``others`` are inputs (by number) that hold none, as weights.
+    It is the first axis, or in blocks the first two; ``lanes`` is the one along which vectors go.
     """
 
-    def __init__(self, program: Program, machine: Machine, others: Collection[int]) -> None:
-        given = [node for n, node in enumerate(program.inputs) if n not in others]
-        self.length = _length(program, given, machine)
-        self.members: set[int] = {id(node) for node in given if self._has_length(node)}
-        for node in program.nodes if self.length else ():
-            if node.value is None and node.operands and self._carries(node):
-                self.members.add(id(node))
+    length: int
+    members: frozenset[int]
+    lanes: int = 0
 
     def __contains__(self, node: Node) -> bool:
         return id(node) in self.members
 
-    def _has_length(self, node: Node) -> bool:
-        return bool(self.length) and node.shape[:1] == (self.length,)
 
-    def _carries(self, node: Node) -> bool:
-        if not self._has_length(node):
-            return False
-        if isinstance(node.operation, RandomBits):
-            return True
-        if not isinstance(node.operation, Contraction):
-            return any(operand in self for operand in node.operands)
-        pairs = zip(node.operation.reads, node.operands, strict=True)
-        return any(o in self and _along_first_loop(read.indices[0]) for read, o in pairs)
+def find_batch(program: Program, machine: Machine, others: Collection[int]) -> Batch:
+    """Return the batch of a program: of samples that come in with inputs.
+
+    ``others`` are inputs (by number) that hold none, as weights.
+    """
+    given = [node for n, node in enumerate(program.inputs) if n not in others]
+    length = _length(program, given, machine)
+    if not length:
+        return Batch(0, frozenset())
+    members = {id(node) for node in given if node.shape[:1] == (length,)}
+    for node in program.nodes:
+        computed = node.value is None and node.operands and node.shape[:1] == (length,)
+        if computed and _carries(node, members):
+            members.add(id(node))
+    return Batch(length, frozenset(members))
 
 
-def _along_first_loop(index: AffineIndex) -> bool:
-    first, *rest = index.coefficients
-    return (index.constant, first, index.divisor) == (0, 1, 1) and not any(rest)
+def _carries(node: Node, members: Collection[int]) -> bool:
+    if isinstance(node.operation, RandomBits):
+        return True
+    if not isinstance(node.operation, Contraction):
+        return any(id(operand) in members for operand in node.operands)
+    pairs = zip(node.operation.reads, node.operands, strict=True)
+    return any(id(o) in members and is_loop(read.indices[0], 0) for read, o in pairs)
 
 
 def _length(program: Program, given: list[Node], machine: Machine) -> int:

@@ -41,20 +41,20 @@ def row_major(type_: Type) -> Layout:
     return Layout(type_.shape, type_.dtype, contiguous("", type_.shape, type_.dtype).strides)
 
 
-def batch_innermost(type_: Type) -> Layout:
-    """Return the layout in which the first axis, the batch, runs fastest.
+def batch_innermost(type_: Type, lanes: int = 0) -> Layout:
+    """Return the layout in which the batch runs fastest: the first axis, or in blocks the second.
 
     Channels whose distance is a multiple of a page are moved apart by a line, as their
     elements would else be kept in the same few places of the cache.
     """
-    batch, *rest = type_.shape
-    step, strides = batch, [0] * len(rest)
+    blocks, size, rest = type_.shape[:lanes], type_.shape[lanes], type_.shape[lanes + 1 :]
+    step, strides = size, [0] * len(rest)
     for axis in reversed(range(len(rest))):
         strides[axis] = step
         step *= rest[axis]
         if axis == 1 and len(rest) > 2 and step * type_.dtype.itemsize % PAGE == 0:
             step += LINE // type_.dtype.itemsize
-    return Layout(type_.shape, type_.dtype, (1, *strides))
+    return Layout(type_.shape, type_.dtype, (*(step for _ in blocks), 1, *strides))
 
 
 def innermost(type_: Type, axis: int, halo: Shape = ()) -> Layout:

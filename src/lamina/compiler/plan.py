@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from lamina.compiler.arena import Storage, place_in_arena
-from lamina.compiler.batching import Batch
+from lamina.compiler.batching import find_batch
+from lamina.compiler.blocking import block_batch
 from lamina.compiler.channels import Channels
 from lamina.compiler.grouping import Grouping, Unit, is_renaming, source
 from lamina.compiler.ir import Kernel
@@ -21,7 +22,7 @@ from lamina.compiler.layouts import (
     reshaped,
     row_major,
 )
-from lamina.compiler.lowering.contraction import sums_over_lanes
+from lamina.compiler.lowering.contraction import fills_lanes, sums_over_lanes
 from lamina.compiler.lowering.finish import BASE, Stage
 from lamina.compiler.machines import Machine
 from lamina.compiler.splitting import Split, split_along
@@ -78,17 +79,18 @@ class Planner:
         replaced: Mapping[int, int] | None = None,
         static: Collection[int] = (),
     ) -> None:
-        self.program = program
         self.machine = machine
         self.replaced = dict(replaced or {})
         weights = {*static, *self.replaced.values()}
+        batch = find_batch(program, machine, weights)
+        program, self.batch = block_batch(program, batch, machine)
+        self.program = program
         self.plan = Plan()
         self.places: dict[int, Place] = {}
         self.turned: dict[tuple[int, Layout], Place] = {}
         self.made: list[Storage] = []
         self.steps: list[tuple[Kernel, list[Storage], str]] = []
         self.ready: list[tuple[Kernel, list[Storage], str]] = []
-        self.batch = Batch(program, machine, weights)
         self.channels = None if self.batch.length else Channels(program, machine, weights)
         self.splits = {} if self.channels is None else dict(self.channels.splits)
         self.grouping = Grouping(program, self.replaced)
@@ -168,7 +170,7 @@ class Planner:
         first = nodes[0]
         if self.channels is None:
             inner = len(first.shape) > 1 and first in self.batch
-            return (batch_innermost if inner else row_major)(first.type)
+            return batch_innermost(first.type, self.batch.lanes) if inner else row_major(first.type)
         axes = [a for node in nodes if (a := self.channels.axis(node)) is not None]
         halos = [halo for node in nodes if (halo := self.channels.halo(node))]
         halo = tuple(map(max, zip(*halos, strict=True))) if halos else ()
@@ -331,13 +333,13 @@ class Planner:
         if split is not None:
             given[split.operand] = self._packed(node.operands[split.operand], split)
             return given
-        if node.dtype.kind != "f" or not self._sums_over_lanes(node, out, given):
+        if node.dtype.kind != "f" or not self._lanes(sums_over_lanes, node, out, given):
             return given
         for place, operand in enumerate(node.operands):
             turned = list(given)
             turned[place] = Place(row_major(operand.type), given[place].storage)
             changed = turned[place].layout != given[place].layout
-            if changed and not self._sums_over_lanes(node, out, turned):
+            if changed and self._lanes(fills_lanes, node, out, turned):
                 given[place] = self._blocked(node, place, turned[place].layout)
                 break
         return given
@@ -366,10 +368,12 @@ class Planner:
             self.turned[key] = self._copied(old, layout, node)
         return self.turned[key]
 
-    def _sums_over_lanes(self, node: Node, out: Layout, operands: Sequence[Place]) -> bool:
-        assert isinstance(node.operation, Contraction)
+    def _lanes(
+        self, question: Callable[..., bool], node: Node, out: Layout, operands: Sequence[Place]
+    ) -> bool:
+        """Ask something about a contraction's lanes, with operands that lie so."""
         buffers = [place.layout.buffer(f"x{n}") for n, place in enumerate(operands)]
-        return sums_over_lanes(node.operation, out.buffer("out"), buffers, self.machine)
+        return question(node.operation, out.buffer("out"), buffers, self.machine)
 
     def _turned(self, node: Node, layout: Layout) -> Place:
         """Return a copy of a node's value that lies otherwise, made once."""
@@ -390,6 +394,8 @@ class Planner:
             place = self._copied(place, row_major(operand.type), operand)
             new = row_major(node.type)
         self.places[id(node)] = Place(new, place.storage)
+        if node in self.batch and new.strides[self.batch.lanes] != 1:
+            self._relayout(node)
 
     def _view(self, node: Node) -> bool:
         """Let a repetition or permutation of an operand read its memory, if the node is one."""

@@ -8,7 +8,7 @@ lie together.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from lamina.compiler.layouts import Layout
@@ -28,21 +28,11 @@ class Split:
 
     def contraction(self, spec: Contraction) -> Contraction:
         """Return the contraction with one more loop, and one more axis of its result."""
-        reads = tuple(self._read(read, n == self.operand) for n, read in enumerate(spec.reads))
-        guards = tuple(Guard(self._index(guard.index), guard.size) for guard in spec.guards)
-        names = spec.loop_names and self._doubled(spec.loop_names)
-        return replace(
-            spec,
-            extents=self.shape(spec.extents, self.loop),
-            out_rank=spec.out_rank + 1,
-            reads=reads,
-            guards=guards,
-            loop_names=names,
-        )
+        return split_loop(spec, self.loop, self.size, {self.operand: self.axis})
 
     def shape(self, shape: Shape, axis: int) -> Shape:
         """Return a shape with an axis in blocks."""
-        return (*shape[:axis], shape[axis] // self.size, self.size, *shape[axis + 1 :])
+        return in_blocks(shape, axis, self.size)
 
     def layout(self, layout: Layout, axis: int) -> Layout:
         """Return how the same memory looks with an axis in blocks."""
@@ -73,25 +63,46 @@ class Split:
             step *= shape[axis]
         return Layout(shape, layout.dtype, tuple(strides))
 
-    def _read(self, read: Read, owns: bool) -> Read:
-        indices = [self._index(index) for index in read.indices]
-        if not owns:
-            return Read(read.shape, tuple(indices))
-        loops = len(indices[0].coefficients)
-        indices[self.axis : self.axis + 1] = [
-            AffineIndex(0, tuple(int(n == loop) for n in range(loops)))
-            for loop in (self.loop, self.loop + 1)
-        ]
-        return Read(self.shape(read.shape, self.axis), tuple(indices))
 
-    def _index(self, index: AffineIndex) -> AffineIndex:
-        factor = index.coefficients[self.loop]
-        before, after = index.coefficients[: self.loop], index.coefficients[self.loop + 1 :]
-        return replace(index, coefficients=(*before, factor * self.size, factor, *after))
+def in_blocks(shape: Shape, axis: int, size: int) -> Shape:
+    """Return a shape with an axis in blocks of ``size``."""
+    return (*shape[:axis], shape[axis] // size, size, *shape[axis + 1 :])
 
-    def _doubled(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        name = names[self.loop]
-        return (*names[: self.loop], name, f"{name}{self.loop}", *names[self.loop + 1 :])
+
+def split_loop(spec: Contraction, loop: int, size: int, axes: Mapping[int, int]) -> Contraction:
+    """Return the contraction with a loop as two: over blocks of ``size``, and inside one.
+
+    ``axes`` says which operands (by number) have the loop as an axis, which becomes two as well.
+    """
+
+    def index(old: AffineIndex) -> AffineIndex:
+        before, factor, after = _around(old.coefficients, loop)
+        return replace(old, coefficients=(*before, factor * size, factor, *after))
+
+    def read(number: int, old: Read) -> Read:
+        indices, axis = [index(i) for i in old.indices], axes.get(number)
+        if axis is None:
+            return Read(old.shape, tuple(indices))
+        rank = len(spec.extents) + 1
+        own = [AffineIndex(0, tuple(int(n == k) for n in range(rank))) for k in (loop, loop + 1)]
+        indices[axis : axis + 1] = own
+        return Read(in_blocks(old.shape, axis, size), tuple(indices))
+
+    names = spec.loop_names
+    if names:
+        names = (*names[: loop + 1], f"{names[loop]}{loop}", *names[loop + 1 :])
+    return replace(
+        spec,
+        extents=in_blocks(spec.extents, loop, size),
+        out_rank=spec.out_rank + (loop < spec.out_rank),
+        reads=tuple(read(n, old) for n, old in enumerate(spec.reads)),
+        guards=tuple(Guard(index(guard.index), guard.size) for guard in spec.guards),
+        loop_names=names,
+    )
+
+
+def _around(numbers: tuple[int, ...], place: int) -> tuple[tuple[int, ...], int, tuple[int, ...]]:
+    return numbers[:place], numbers[place], numbers[place + 1 :]
 
 
 BLOCKS = (2, 3, 1)

@@ -98,15 +98,37 @@ def can_lead(
     )
 
 
+FULL = 0.8
+"""The share of lanes in use from which on it is worth while to turn an operand for them."""
+
+
 def sums_over_lanes(
     operation: Contraction, out: Buffer, operands: Sequence[Buffer], machine: Machine
 ) -> bool:
     """Return whether lanes would run along a summed loop, or not at all."""
+    part = _single_part(operation, out, operands, machine)
+    return part is not None and (part.schedule is None or not part.schedule.over_output)
+
+
+def fills_lanes(
+    operation: Contraction, out: Buffer, operands: Sequence[Buffer], machine: Machine
+) -> bool:
+    """Return whether lanes would run along a loop of the result, most of them in use."""
+    part = _single_part(operation, out, operands, machine)
+    if part is None or part.schedule is None or not part.schedule.over_output:
+        return False
+    extent, width = part.extents[part.schedule.lane], part.schedule.width
+    return extent >= FULL * width * -(-extent // width)
+
+
+def _single_part(
+    operation: Contraction, out: Buffer, operands: Sequence[Buffer], machine: Machine
+) -> Part | None:
+    """Return the one phase of a contraction; None if there are several, or nothing to do."""
     parts = phases(operation)
     if len(parts) != 1 or 0 in operation.extents:
-        return False
-    schedule = Part(0, parts[0], out, operands, machine).schedule
-    return schedule is None or not schedule.over_output
+        return None
+    return Part(0, parts[0], out, operands, machine)
 
 
 def _parts(
