@@ -2,12 +2,23 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lamina.compiler.machines import MACHINES, V3, V4, Machine, Tile, host, named
+from lamina.compiler.machines import (
+    MACHINES,
+    V3,
+    V4,
+    Machine,
+    Tile,
+    host,
+    named,
+    second_level_cache,
+    with_cache,
+)
 from lamina.core.errors import ArgumentError
 
 TRIPLES = {
@@ -215,3 +226,31 @@ def micro_kernel(machine: Machine, tile: Tile, itemsize: int) -> str:
         lines.append(f" %cp{i}_{j} = getelementptr {scalar}, ptr %c, i64 {number * lanes}")
         lines.append(f" store {vector} %t{i}_{j}, ptr %cp{i}_{j}, align {itemsize}")
     return "\n".join([*lines, " ret void\n}"])
+
+
+@pytest.mark.parametrize(
+    ("levels", "expected"),
+    [
+        ({"index0": ("1", "32K"), "index2": ("2", "512K"), "index3": ("3", "32768K")}, 512 << 10),
+        ({"index0": ("1", "32K"), "index3": ("3", "32768K")}, None),
+        ({"index2": ("2", "much")}, None),
+        ({"index2": ("2", None)}, None),
+        ({}, None),
+    ],
+)
+def test_the_second_level_cache_is_the_systems_word(
+    tmp_path: Path, levels: dict[str, tuple[str, str | None]], expected: int | None
+) -> None:
+    for index, (level, size) in levels.items():
+        (tmp_path / index).mkdir()
+        (tmp_path / index / "level").write_text(f"{level}\n")
+        if size is not None:
+            (tmp_path / index / "size").write_text(f"{size}\n")
+    assert second_level_cache(tmp_path) == expected
+
+
+def test_most_of_the_second_level_cache_is_counted_on() -> None:
+    machine = named("avx2")
+    assert with_cache(machine, 1 << 20).cache == 768 * 1024
+    assert with_cache(machine, 64 << 20).cache == with_cache(machine, 3 << 20).cache
+    assert with_cache(machine, None) is machine

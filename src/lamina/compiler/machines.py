@@ -16,8 +16,9 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 
 from lamina.core.errors import ArgumentError
 
@@ -61,6 +62,8 @@ class Machine:
     #: Whether one element of a vector register can be multiplied with a whole vector. Then
     #: single elements are loaded a vector at a time.
     multiplies_by_lane: bool = False
+    #: Bytes that one core keeps near at hand: most of a second-level cache.
+    cache: int = 1536 * 1024
 
     def lanes(self, itemsize: int) -> int:
         """How many elements of `itemsize` bytes fill a vector register."""
@@ -141,6 +144,27 @@ def host(features: Mapping[str, bool], architecture: str | None = None) -> Machi
     if choice:
         return _chosen(choice, features, architecture)
     return next(m for m in MACHINES if not m.lacking(features, architecture))
+
+
+LARGEST = 3 << 20
+"""Bytes of the largest cache that is counted on: on some processors, several cores share one."""
+
+
+def second_level_cache(folder: Path = Path("/sys/devices/system/cpu/cpu0/cache")) -> int | None:
+    """The size in bytes of a core's second-level cache; None where the system does not say."""
+    for index in sorted(folder.glob("index*")):
+        try:
+            level, size = ((index / name).read_text().strip() for name in ("level", "size"))
+        except OSError:
+            return None
+        if level == "2" and size.removesuffix("K").isdigit():
+            return 1024 * int(size.removesuffix("K"))
+    return None
+
+
+def with_cache(machine: Machine, size: int | None) -> Machine:
+    """The machine with most of a second-level cache of that size; itself if it is not known."""
+    return machine if not size else replace(machine, cache=min(size, LARGEST) * 3 // 4)
 
 
 def _chosen(name: str, features: Mapping[str, bool], architecture: str) -> Machine:

@@ -20,7 +20,8 @@ from lamina.compiler.machines import Machine
 @cache
 def machine() -> Machine:
     """Return the instruction set that code is generated for in this process."""
-    return machines.host(binding.get_host_cpu_features())
+    found = machines.host(binding.get_host_cpu_features())
+    return machines.with_cache(found, machines.second_level_cache())
 
 
 @cache
@@ -41,7 +42,7 @@ def identity() -> tuple[str, ...]:
     version = ".".join(map(str, binding.llvm_version_info))
     files = sorted(Path(__file__).parent.glob("*.py"))
     writers = sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
-    return writers, version, llvmlite.__version__, machine().cpu, machine().features
+    return writers, version, llvmlite.__version__, repr(machine())
 
 
 def write_module(

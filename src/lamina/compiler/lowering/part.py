@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from itertools import product
 from math import prod
+from typing import Any
 
 from lamina.compiler.elementary import Bindings, expand
 from lamina.compiler.ir import (
@@ -19,14 +20,14 @@ from lamina.compiler.ir import (
     Limit,
     Load,
     Local,
-    Statement,
     op,
 )
-from lamina.compiler.lowering.building import Body, count, moved, zero
+from lamina.compiler.lowering.building import Body, count, moved, plus, scaled, zero
 from lamina.compiler.lowering.clips import clips_of, loose_indices, unrollable
 from lamina.compiler.lowering.division import UNDIVIDED, Division
 from lamina.compiler.lowering.finish import Finish, stored
-from lamina.compiler.lowering.schedule import CACHE, Footprint, Role, Schedule, choose, hoisted
+from lamina.compiler.lowering.order import COLUMNS, ROWS, Nest
+from lamina.compiler.lowering.schedule import Footprint, Role, Schedule, choose, hoisted
 from lamina.compiler.lowering.tile import Places, Tile
 from lamina.compiler.lowering.tiles import NO_LIMITS, Limits, Piece, cut, cut_lanes
 from lamina.compiler.machines import Machine
@@ -93,7 +94,7 @@ class Part:
         if self.schedule is None or self.schedule.over_output or self.schedule.rows is None:
             return {}
         footprints = [_footprint(read, buffer) for read, buffer in self._reads()]
-        return hoisted(self.extents, self.summed, footprints)
+        return hoisted(self.extents, self.summed, footprints, self.machine.cache)
 
     @property
     def sums_at_once(self) -> bool:
@@ -153,56 +154,31 @@ class Part:
 
     def _tiles(self, schedule: Schedule) -> Body:
         """Return loops over tiles: what is hoisted, then outputs, rows and columns."""
-        rows = self._row_pieces(schedule)
-        columns = list(self._column_pieces(schedule))
-        outputs = [n for n in range(self.rank) if n not in self.tiled]
-        outermost = self._outermost(schedule)
-        body: list[Statement] = []
-        if outermost == "columns":
-            for pieces in columns:
-                over = [s for r in rows for s in r.around(self._tile(schedule, r, pieces))]
-                body += _inside(pieces, self.wrap(outputs, tuple(over)))
-        else:
-            inner = [(row, self._over(columns, schedule, row)) for row in rows]
-            if outermost == "rows":
-                body += [s for r, b in inner for s in r.around(self.wrap(outputs, b))]
+        rows, columns = self._row_pieces(schedule), list(self._column_pieces(schedule))
+
+        def nest(order: Sequence[int], chosen: Mapping[int, Any]) -> Body:
+            if not order:
+                return Tile(self, schedule, chosen[ROWS], chosen[COLUMNS]).body()
+            first, rest = order[0], order[1:]
+            if first >= 0:
+                return self.wrap([first], nest(rest, chosen))
+            if first == ROWS:
+                found = (row.around(nest(rest, {**chosen, ROWS: row})) for row in rows)
             else:
-                body += self.wrap(outputs, tuple(s for r, b in inner for s in r.around(b)))
+                found = (_inside(p, nest(rest, {**chosen, COLUMNS: p})) for p in columns)
+            return tuple(statement for body in found for statement in body)
+
+        body = nest(self._order(schedule), {})
         for loop, block in reversed(self.hoisted.items()):
-            body = [count(f"{self.loops[loop]}_block", -(-self.extents[loop] // block), *body)]
-        return tuple(body)
+            body = (count(f"{self.loops[loop]}_block", -(-self.extents[loop] // block), *body),)
+        return body
 
-    def _outermost(self, schedule: Schedule) -> str:
-        """Return the loops that go outermost, so that least is read from far away again.
-
-        An operand that the cache does not hold is read again in every iteration of the loops
-        around that it does not depend on.
-        """
+    def _order(self, schedule: Schedule) -> tuple[int, ...]:
+        outputs = tuple(n for n in range(self.rank) if n not in self.tiled)
         if schedule.row_operand is None or not schedule.over_output:
-            return "outputs"
-        whole = [_footprint(r, b).bytes(self.extents) for r, b in self._reads()]
-        row, column = whole[schedule.row_operand], whole[1 - schedule.row_operand]
-        outputs = [n for n in range(self.rank) if n not in self.tiled]
-        steps = [self.roles[n].steps for n in outputs]
-        again = [
-            prod([self.extents[n] for n, s in zip(outputs, steps, strict=True) if not s[k]])
-            for k in (schedule.row_operand, 1 - schedule.row_operand)
-        ]
-        tiles = 1
-        if schedule.rows is not None:
-            tiles = -(-self.extents[schedule.rows.loop] // schedule.rows.size)
-        (lanes,) = schedule.columns
-        vectors = -(-self.extents[lanes.loop] // (lanes.size * schedule.width))
-        costs = {
-            "outputs": _again(row, again[0]) + _again(column, again[1] * tiles),
-            "rows": _again(row, again[0]) + _again(column, tiles),
-            "columns": _again(row, vectors) + _again(column, 1),
-        }
-        return min(costs, key=lambda name: costs[name])
-
-    def _over(self, columns: Sequence[tuple[Piece, ...]], schedule: Schedule, row: Piece) -> Body:
-        tiles = [_inside(pieces, self._tile(schedule, row, pieces)) for pieces in columns]
-        return tuple(statement for tile in tiles for statement in tile)
+            return (*outputs, ROWS, COLUMNS)
+        operands = tuple(_footprint(read, buffer) for read, buffer in self._reads())
+        return Nest(self.extents, outputs, schedule, operands).order(self.machine.cache)
 
     def _row_pieces(self, schedule: Schedule) -> list[Piece]:
         if schedule.rows is None:
@@ -231,9 +207,6 @@ class Part:
             return NO_LIMITS
         return self.division.limits(loop, *self.phase.writes[loop])
 
-    def _tile(self, schedule: Schedule, row: Piece, columns: tuple[Piece, ...]) -> Body:
-        return Tile(self, schedule, row, columns).body()
-
     def wrap(self, loops: Sequence[int], body: Body) -> Body:
         """Return the body inside loops, the first outermost, limited where an index demands it."""
         for n in reversed(loops):
@@ -259,17 +232,22 @@ class Part:
 
     def is_far(self, operand: int) -> bool:
         """Return whether an operand is too large for the cache."""
-        return (
-            _footprint(self.spec.reads[operand], self.operands[operand]).bytes(self.extents) > CACHE
+        footprint = _footprint(self.spec.reads[operand], self.operands[operand])
+        return footprint.bytes(self.extents) > self.machine.cache
+
+    def is_large(self, array: Buffer) -> bool:
+        """Return whether an array of the result's shape is too large for the cache."""
+        return all(array.strides) and array.span * array.dtype.itemsize > self.machine.cache
+
+    def target(self, places: Places) -> tuple[Affine, ...]:
+        """Return where in the result an element is."""
+        return tuple(
+            plus(scaled(places[n], step), Affine(start))
+            for n, (start, step) in enumerate(self.phase.writes)
         )
 
     def write(self, places: Places, value: Expression) -> Body:
-        target = tuple(
-            Affine(
-                start + step * places[n].constant, tuple((k, step * c) for k, c in places[n].terms)
-            )
-            for n, (start, step) in enumerate(self.phase.writes)
-        )
+        target = self.target(places)
         if self.stores:
             return self.finish(target, value)
         return (Accumulate(self.out, target, value),)
@@ -333,8 +311,3 @@ def _footprint(read: Read, buffer: Buffer) -> Footprint:
         for index, size in zip(read.indices, read.shape, strict=True)
     )
     return Footprint(axes, buffer.dtype.itemsize)
-
-
-def _again(size: int, times: int) -> int:
-    """Return the traffic of reading memory again and again, if the cache does not hold it."""
-    return size * times if size > CACHE else size

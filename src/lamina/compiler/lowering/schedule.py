@@ -114,7 +114,7 @@ def _over_outputs(
         for tile in machine.tiles(itemsize)
         for rows in range(1, tile.rows + 1)
     }
-    rows, vectors = min(sizes, key=lambda size: (_cost(extent, *size), -size[0]))
+    rows, vectors = min(sizes, key=lambda size: (_cost((extent, blocks), *size), -size[0]))
     axis = None if row_loop is None else Axis(row_loop, rows)
     return Schedule(lane, True, row_operand, axis, (Axis(lane, vectors),), width)
 
@@ -201,12 +201,16 @@ FEWEST_SUMS = 12
 """Sums that must go on at once so that none waits for its last addition."""
 
 
-def _cost(extent: int, rows: int, vectors: int) -> float:
-    """Return the time of a multiplication that counts, in a tile of that many sums."""
+def _cost(extents: tuple[int, int], rows: int, vectors: int) -> float:
+    """Return the time of a multiplication that counts, in a tile of that many sums.
+
+    The tile is one of many along loops of these lengths, the lanes' counted in vectors.
+    """
     sums = rows * vectors
     waiting = max(1.0, FEWEST_SUMS / sums)
     loads = LOAD * (rows + vectors) / sums + TRAFFIC / rows
-    return _waste(extent, rows) * waiting * (1 + loads)
+    waste = _waste(extents[0], rows) * _waste(extents[1], vectors)
+    return waste * waiting * (1 + loads)
 
 
 def _waste(extent: int, size: int) -> float:
@@ -222,9 +226,6 @@ def even(extent: int, size: int) -> int:
 
 
 # Memory --------------------------------------------------------------------------------------
-
-CACHE = 1536 * 1024
-"""Bytes that one core keeps near at hand: most of a second-level cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +245,7 @@ class Footprint:
 
 
 def hoisted(
-    extents: Sequence[int], summed: Sequence[int], operands: Sequence[Footprint]
+    extents: Sequence[int], summed: Sequence[int], operands: Sequence[Footprint], cache: int
 ) -> dict[int, int]:
     """Return which summed loops go around all tiles, in blocks of how many iterations.
 
@@ -254,10 +255,10 @@ def hoisted(
     blocks: dict[int, int] = {}
     now = list(extents)
     for loop in summed:
-        if _total(operands, now) <= CACHE:
+        if _total(operands, now) <= cache:
             break
         size = extents[loop]
-        while size > 1 and _total(operands, now) > CACHE:
+        while size > 1 and _total(operands, now) > cache:
             size = -(-size // 2)
             now[loop] = size
         blocks[loop] = size

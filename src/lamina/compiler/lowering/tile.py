@@ -80,7 +80,8 @@ class Tile:
     def body(self) -> Body:
         """Return the loop over lanes around the sums."""
         sums = [self._sum(key) for key in self.keys]
-        start = [Assign(total, zero(self.kind)) for total in sums]
+        start: list[Statement] = [Assign(total, zero(self.kind)) for total in sums]
+        start += self._finish_fetches()
         if self._is_finished_later():
             return self._finished_later(start)
         ends = [
@@ -92,6 +93,18 @@ class Tile:
         lanes = self.columns[0].lanes if self.schedule.over_output else self.schedule.width
         stop = (Limit(Affine(lanes)),)
         return (For(LANE, (Limit(Affine(0)),), stop, inner, self.schedule.width),)
+
+    def _finish_fetches(self) -> Iterator[Statement]:
+        """Yield hints at what the finish will read, while the sums go on.
+
+        Of every channel it is a little, so that processors do not see it coming.
+        """
+        if not self.part.stores or not self.schedule.over_output or not self.part.summed:
+            return
+        arrays = dict.fromkeys(b for b in self.part.finish.arrays if self.part.is_large(b))
+        for key in self.keys:
+            target = self.part.target(self._places(key))
+            yield from (Prefetch(array, target) for array in arrays)
 
     def _is_finished_later(self) -> bool:
         """Return whether the finish is so long that it is written once, as a loop."""
