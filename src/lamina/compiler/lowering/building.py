@@ -22,6 +22,11 @@ from lamina.ops.affine import AffineIndex
 
 Body = tuple[Statement, ...]
 
+Limits = tuple[tuple[Limit, ...], tuple[Limit, ...]]
+"""Starts and stops."""
+
+NO_LIMITS: Limits = ((), ())
+
 
 def count(loop: str, extent: int, *body: Statement) -> For:
     """Return ``for loop in range(extent): body``."""

@@ -12,7 +12,17 @@ from itertools import combinations
 from math import lcm
 
 from lamina.compiler.ir import CHUNK, Affine, Buffer, Expression, For, Limit, Statement, Store
-from lamina.compiler.lowering.building import Body, at, fill, names, nest, plus, scaled
+from lamina.compiler.lowering.building import (
+    NO_LIMITS,
+    Body,
+    Limits,
+    at,
+    fill,
+    names,
+    nest,
+    plus,
+    scaled,
+)
 
 GRAIN = 5_000
 """Nanoseconds of work that a chunk has at least, many times what handing it out costs."""
@@ -31,9 +41,6 @@ UNEVEN = 2.1
 """A sum of `_late` from which on it is worth while to divide two axes."""
 
 CHUNKS = Affine(0, ((CHUNK, 1),))
-
-Limits = tuple[tuple[Limit, ...], tuple[Limit, ...]]
-"""Starts and stops."""
 
 OUTER = "outer"
 """The loop, of one iteration, whose number is a chunk's slice along the outer of two axes."""
@@ -72,7 +79,7 @@ class Division:
         """Return the limits of a loop that writes the places ``start + step · loop`` of an axis."""
         cut = self.cut(axis)
         if cut is None:
-            return (), ()
+            return NO_LIMITS
         first, end = cut.limits(start, step)
         return (first,), (end,)
 

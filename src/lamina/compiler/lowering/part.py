@@ -22,14 +22,23 @@ from lamina.compiler.ir import (
     Local,
     op,
 )
-from lamina.compiler.lowering.building import Body, count, moved, plus, scaled, zero
+from lamina.compiler.lowering.building import (
+    NO_LIMITS,
+    Body,
+    Limits,
+    count,
+    moved,
+    plus,
+    scaled,
+    zero,
+)
 from lamina.compiler.lowering.clips import clips_of, loose_indices, unrollable
 from lamina.compiler.lowering.division import UNDIVIDED, Division
 from lamina.compiler.lowering.finish import Finish, stored
 from lamina.compiler.lowering.order import COLUMNS, ROWS, Nest
 from lamina.compiler.lowering.schedule import Footprint, Role, Schedule, choose, hoisted
 from lamina.compiler.lowering.tile import Places, Tile
-from lamina.compiler.lowering.tiles import NO_LIMITS, Limits, Piece, cut, cut_lanes
+from lamina.compiler.lowering.tiles import Piece, cut, cut_lanes
 from lamina.compiler.machines import Machine
 from lamina.ops.affine import AffineIndex
 from lamina.ops.contraction import Contraction, Guard, Read

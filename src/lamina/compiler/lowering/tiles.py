@@ -6,10 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from lamina.compiler.ir import LANE, Affine, For, Limit
-from lamina.compiler.lowering.building import Body
-
-Limits = tuple[tuple[Limit, ...], tuple[Limit, ...]]
-NO_LIMITS: Limits = ((), ())
+from lamina.compiler.lowering.building import NO_LIMITS, Body, Limits
 
 
 @dataclass(frozen=True, slots=True)
