@@ -26,6 +26,7 @@ import lamina.tensors as T
 from lamina.core.errors import ArgumentError, ShapeError
 from lamina.core.types import Array
 from lamina.diff.automatic import Auto
+from lamina.diff.difference import relative_difference
 from lamina.diff.interface import Function
 from lamina.tensors import Tensor, tensor
 
@@ -79,8 +80,7 @@ class Rule:
         left, right = self.sides(rng or np.random.default_rng())
         if left.shape != right.shape:
             raise ShapeError(f"{self.name}: sides of shapes {left.shape} and {right.shape}")
-        scale = max(float(np.abs(right).max(initial=0)), 1.0)
-        return float(np.abs(left - right).max(initial=0)) / scale
+        return relative_difference(left, right, least=1.0)
 
 
 def _sizes(rng: np.random.Generator, count: int) -> list[int]:

@@ -8,6 +8,7 @@ from itertools import combinations, permutations
 import numpy as np
 
 from lamina.core.types import Array
+from lamina.diff.difference import relative_difference
 from lamina.diff.numerical import Numerical
 from lamina.tensors import Tensor, jacobian, tensor
 
@@ -125,8 +126,7 @@ def _factor(found: Array, right: Array) -> float | None:
 def _gap(a: Array, b: Array) -> float:
     """Return the greatest difference where both are known, relative to the greatest entry."""
     both = np.isfinite(a) & np.isfinite(b)
-    scale = max(float(np.abs(b[both]).max(initial=0)), 1e-300)
-    return float(np.abs(a[both] - b[both]).max(initial=0)) / scale
+    return relative_difference(a[both], b[both])
 
 
 def _equal(a: Array, b: Array) -> bool:

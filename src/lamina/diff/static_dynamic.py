@@ -19,6 +19,7 @@ import numpy as np
 import lamina.tensors as T
 from lamina.compiler.passes.pipeline import optimise
 from lamina.compiler.passes.rewriting import count_operations
+from lamina.diff.difference import relative_difference
 from lamina.tensors.tree import leaves
 
 
@@ -92,8 +93,7 @@ def _difference(found: Any, right: Any) -> float:
     worst = 0.0
     for a, b in zip(leaves(found), leaves(right), strict=True):
         one, other = (np.asarray(t.numpy(), np.float64) for t in (a, b))
-        scale = max(float(np.abs(other).max(initial=0)), 1e-300)
-        worst = max(worst, float(np.abs(one - other).max(initial=0)) / scale)
+        worst = max(worst, relative_difference(one, other))
     return worst
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from lamina.core.types import Array
 from lamina.diff.automatic import Forward
+from lamina.diff.difference import relative_difference
 from lamina.diff.interface import Function
 from lamina.diff.numerical.engine import Method, Numerical
 from lamina.tensors import Tensor
@@ -74,11 +75,9 @@ def step_curve(
     """
     found = np.logspace(0, -15, 61) if steps is None else np.asarray(steps)
     right = Forward().jacobian(f, x).jacobian if exact is None else np.asarray(exact)
-    scale = max(float(np.abs(right).max(initial=0)), 1e-300)
 
     def error(method: Method, step: float) -> float:
-        jacobian = Numerical(method, step).jacobian(f, x).jacobian
-        return float(np.abs(jacobian - right).max(initial=0)) / scale
+        return relative_difference(Numerical(method, step).jacobian(f, x).jacobian, right)
 
     errors: dict[str, Array] = {m: np.array([error(m, float(h)) for h in found]) for m in methods}
     return StepCurve(found, errors, right)
