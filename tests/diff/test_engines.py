@@ -16,7 +16,6 @@ import lamina.functions as F
 from lamina import diff
 from lamina.core.errors import ArgumentError, DTypeError, TraceError
 from lamina.core.types import Array
-from lamina.diff.automatic.passes import evaluated
 from lamina.diff.operations import peak_bytes, thrifty_order
 from lamina.diff.symbolic import Symbolic, formulas
 
@@ -181,7 +180,7 @@ def test_branches_are_computed_one_after_another() -> None:
     x = float64(np.ones(1000))
     program = lamina.trace(f, x)
     assert peak_bytes(program) <= 2 * 8000 + 3 * 10 * 8
-    (found,) = evaluated(program, thrifty_order(program), x.numpy())
+    (found,) = program.evaluate(x.numpy(), order=thrifty_order(program))
     np.testing.assert_array_equal(found, f(x))
 
 

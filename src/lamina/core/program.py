@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -35,19 +35,31 @@ class Program:
 
         return listing(self)
 
-    def evaluate(self, *arguments: Array) -> list[Array]:
-        """Return the outputs' values for the inputs' values, by the NumPy reference."""
+    def evaluate(self, *arguments: Array, order: Sequence[Node] | None = None) -> list[Array]:
+        """Return the outputs' values for the inputs' values, by the NumPy reference.
+
+        Values are freed after their last use. ``order`` is another order than that of ``nodes`` in
+        which to compute them, each after its operands; inputs and constants may be left out.
+        """
         self._check(arguments)
-        values: dict[int, Array] = {id(n): a for n, a in zip(self.inputs, arguments, strict=True)}
-        last = {id(operand): node for node in self.nodes for operand in node.operands}
+        values = self._known(arguments)
+        order = self.nodes if order is None else order
+        last = {id(operand): node for node in order for operand in node.operands}
         kept = {id(node) for node in self.outputs}
         with np.errstate(all="ignore"):
-            for node in self.nodes:
-                _evaluate_into(node, values)
+            for node in order:
+                if id(node) not in values:
+                    operands = (values[id(operand)] for operand in node.operands)
+                    values[id(node)] = node.operation.evaluate(*operands)
                 for operand in node.operands:
                     if last[id(operand)] is node and id(operand) not in kept:
                         values.pop(id(operand), None)
         return [values[id(node)] for node in self.outputs]
+
+    def _known(self, arguments: Sequence[Array]) -> dict[int, Array]:
+        """Return the values of inputs and constants."""
+        values = {id(node): node.value for node in self.nodes if node.value is not None}
+        return values | {id(n): a for n, a in zip(self.inputs, arguments, strict=True)}
 
     def _check(self, arguments: tuple[Array, ...]) -> None:
         if len(arguments) != len(self.inputs):
@@ -64,13 +76,3 @@ class Program:
 
 def _abstract_operands(node: Node) -> Iterable[Node]:
     return node.operands if node.value is None else ()
-
-
-def _evaluate_into(node: Node, values: dict[int, Array]) -> None:
-    if id(node) in values:
-        return
-    if node.value is not None:
-        values[id(node)] = node.value
-        return
-    operands = [values[id(operand)] for operand in node.operands]
-    values[id(node)] = node.operation.evaluate(*operands)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
 
 from lamina.core.errors import TraceError
-from lamina.core.node import Node
 from lamina.core.program import Program
 from lamina.core.types import Array
 from lamina.diff.automatic.recording import branch_taken, graph, one_tensor, replay
@@ -68,25 +66,9 @@ class Forwards:
 
     def along(self, u: Array) -> Array:
         """Return J u."""
-        found = evaluated(self._program, self._order, self._x, u)
+        found = self._program.evaluate(self._x, u, order=self._order)
         self.value = np.array(found[0])
         return found[1]
-
-
-def evaluated(program: Program, order: list[Node], *arguments: Array) -> list[Array]:
-    """Return a program's results, its nodes computed in this order and freed after their use."""
-    values = {id(n): a for n, a in zip(program.inputs, arguments, strict=True)}
-    values |= {id(n): n.value for n in program.nodes if n.value is not None}
-    uses = Counter(id(operand) for node in order for operand in node.operands)
-    uses.update(id(node) for node in program.outputs)
-    with np.errstate(all="ignore"):
-        for node in order:
-            values[id(node)] = node.operation.evaluate(*(values[id(o)] for o in node.operands))
-            uses.subtract(id(operand) for operand in node.operands)
-            for operand in node.operands:
-                if not uses[id(operand)]:
-                    values.pop(id(operand), None)
-    return [values[id(node)] for node in program.outputs]
 
 
 class Backward:
