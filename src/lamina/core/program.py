@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +11,9 @@ from lamina.core.errors import ArgumentError, ShapeError
 from lamina.core.graph import topological
 from lamina.core.node import Node
 from lamina.core.types import Array
+
+Rule = Callable[[Node, Sequence[Array]], Array]
+"""From a node and its operands' values to its own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,10 +41,19 @@ class Program:
     def evaluate(self, *arguments: Array, order: Sequence[Node] | None = None) -> list[Array]:
         """Return the outputs' values for the inputs' values, by the NumPy reference.
 
-        Values are freed after their last use. ``order`` is another order than that of ``nodes`` in
-        which to compute them, each after its operands; inputs and constants may be left out.
+        ``order`` is another order than that of ``nodes`` in which to compute them, each after its
+        operands; inputs and constants may be left out.
         """
         self._check(arguments)
+        return self.evaluate_by(_evaluated, arguments, order)
+
+    def evaluate_by(
+        self, rule: Rule, arguments: Sequence[Array], order: Sequence[Node] | None = None
+    ) -> list[Array]:
+        """Return the outputs' values, each node's by a rule from those of its operands.
+
+        Arguments may be of any types. Values are freed after their last use.
+        """
         values = self._known(arguments)
         order = self.nodes if order is None else order
         last = {id(operand): node for node in order for operand in node.operands}
@@ -49,8 +61,7 @@ class Program:
         with np.errstate(all="ignore"):
             for node in order:
                 if id(node) not in values:
-                    operands = (values[id(operand)] for operand in node.operands)
-                    values[id(node)] = node.operation.evaluate(*operands)
+                    values[id(node)] = rule(node, [values[id(o)] for o in node.operands])
                 for operand in node.operands:
                     if last[id(operand)] is node and id(operand) not in kept:
                         values.pop(id(operand), None)
@@ -76,3 +87,7 @@ class Program:
 
 def _abstract_operands(node: Node) -> Iterable[Node]:
     return node.operands if node.value is None else ()
+
+
+def _evaluated(node: Node, operands: Sequence[Array]) -> Array:
+    return node.operation.evaluate(*operands)

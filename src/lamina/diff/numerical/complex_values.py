@@ -25,23 +25,10 @@ def complex_values(program: Program, *arguments: Array) -> list[Array]:
     What depends on no complex input is evaluated as ever. Raises `NotAnalyticError`, which names
     the operation that cannot be continued off the real axis.
     """
-    values = {id(n): a for n, a in zip(program.inputs, arguments, strict=True)}
-    last = {id(operand): node for node in program.nodes for operand in node.operands}
-    kept = {id(node) for node in program.outputs}
-    with np.errstate(all="ignore"):
-        for node in program.nodes:
-            if id(node) not in values:
-                values[id(node)] = _value(node, values)
-            for operand in node.operands:
-                if last[id(operand)] is node and id(operand) not in kept:
-                    values.pop(id(operand), None)
-    return [values[id(node)] for node in program.outputs]
+    return program.evaluate_by(_value, arguments)
 
 
-def _value(node: Node, values: dict[int, Array]) -> Array:
-    if node.value is not None:
-        return node.value
-    operands = [values[id(operand)] for operand in node.operands]
+def _value(node: Node, operands: Sequence[Array]) -> Array:
     if any(map(np.iscomplexobj, operands)):
         return np.asarray(_apply(node.operation, operands))
     return node.operation.evaluate(*operands)
