@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from lamina.compiler.layouts import Layout
 from lamina.core.types import Shape
 from lamina.ops.affine import AffineIndex
-from lamina.ops.contraction import Contraction, Guard, Read
+from lamina.ops.contraction import Contraction, Read
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,34 +75,31 @@ def split_loop(spec: Contraction, loop: int, size: int, axes: Mapping[int, int])
     ``axes`` says which operands (by number) have the loop as an axis, which becomes two as well.
     """
 
-    def index(old: AffineIndex) -> AffineIndex:
-        before, factor, after = _around(old.coefficients, loop)
-        return replace(old, coefficients=(*before, factor * size, factor, *after))
-
-    def read(number: int, old: Read) -> Read:
-        indices, axis = [index(i) for i in old.indices], axes.get(number)
-        if axis is None:
-            return Read(old.shape, tuple(indices))
-        rank = len(spec.extents) + 1
-        own = [AffineIndex(0, tuple(int(n == k) for n in range(rank))) for k in (loop, loop + 1)]
-        indices[axis : axis + 1] = own
-        return Read(in_blocks(old.shape, axis, size), tuple(indices))
+    def change(index: AffineIndex) -> AffineIndex:
+        old = index.coefficients
+        both = (*old[:loop], old[loop] * size, old[loop], *old[loop + 1 :])
+        return replace(index, coefficients=both)
 
     names = spec.loop_names
-    if names:
-        names = (*names[: loop + 1], f"{names[loop]}{loop}", *names[loop + 1 :])
-    return replace(
-        spec,
+    found = spec.changed(
+        change,
         extents=in_blocks(spec.extents, loop, size),
         out_rank=spec.out_rank + (loop < spec.out_rank),
-        reads=tuple(read(n, old) for n, old in enumerate(spec.reads)),
-        guards=tuple(Guard(index(guard.index), guard.size) for guard in spec.guards),
-        loop_names=names,
+        loop_names=names and (*names[: loop + 1], f"{names[loop]}{loop}", *names[loop + 1 :]),
     )
+    reads = list(found.reads)
+    for operand, axis in axes.items():
+        reads[operand] = _read_in_blocks(reads[operand], axis, size, loop)
+    return replace(found, reads=tuple(reads))
 
 
-def _around(numbers: tuple[int, ...], place: int) -> tuple[tuple[int, ...], int, tuple[int, ...]]:
-    return numbers[:place], numbers[place], numbers[place + 1 :]
+def _read_in_blocks(read: Read, axis: int, size: int, loop: int) -> Read:
+    """Return the read of an operand whose axis, along a loop that is now two, is in blocks."""
+    loops, indices = len(read.indices[0].coefficients), list(read.indices)
+    indices[axis : axis + 1] = [
+        AffineIndex(0, tuple(int(n == own) for n in range(loops))) for own in (loop, loop + 1)
+    ]
+    return Read(in_blocks(read.shape, axis, size), tuple(indices))
 
 
 BLOCKS = (2, 3, 1)

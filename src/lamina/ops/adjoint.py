@@ -43,8 +43,8 @@ class _Solver:
         self.names = _axis_names(contraction, operand) + contraction.names()
         out_read = Read(contraction.out_shape, self._outputs())
         others = [r for i, r in enumerate(contraction.reads) if i != operand]
-        self.reads = [out_read, *(self._lift_read(r) for r in others)]
-        self.guards = [Guard(self._lift(g.index), g.size) for g in contraction.guards]
+        self.reads = [out_read, *(read.changed(self._lift) for read in others)]
+        self.guards = [guard.changed(self._lift) for guard in contraction.guards]
         self.equations = [self._lift(i) for i in contraction.reads[operand].indices]
         self.eliminated: set[int] = set()
 
@@ -58,9 +58,6 @@ class _Solver:
     def _lift(self, index: AffineIndex) -> AffineIndex:
         zeros = (0,) * self.rank
         return AffineIndex(index.constant, zeros + index.coefficients, index.divisor)
-
-    def _lift_read(self, read: Read) -> Read:
-        return Read(read.shape, tuple(self._lift(index) for index in read.indices))
 
     def solve(self) -> Contraction:
         for axis in range(self.rank):
@@ -90,17 +87,18 @@ class _Solver:
         return min(loops, key=lambda n: (n >= first_reduction, abs(equation.coefficients[n])))
 
     def _substitute(self, loop: int, by: AffineIndex) -> None:
-        self.reads = [
-            Read(r.shape, tuple(i.substitute(loop, by) for i in r.indices)) for r in self.reads
-        ]
-        self.guards = [Guard(g.index.substitute(loop, by), g.size) for g in self.guards]
-        self.equations = [e.substitute(loop, by) for e in self.equations]
+        def change(index: AffineIndex) -> AffineIndex:
+            return index.substitute(loop, by)
+
+        self.reads = [read.changed(change) for read in self.reads]
+        self.guards = [guard.changed(change) for guard in self.guards]
+        self.equations = list(map(change, self.equations))
 
     def _finish(self) -> Contraction:
         kept = [n for n in range(len(self.extents)) if n not in self.eliminated]
         extents = tuple(self.extents[n] for n in kept)
-        reads = tuple(Read(r.shape, tuple(i.take(kept) for i in r.indices)) for r in self.reads)
-        guards = [Guard(g.index.take(kept), g.size) for g in self.guards]
+        reads = tuple(read.changed(lambda index: index.take(kept)) for read in self.reads)
+        guards = [guard.changed(lambda index: index.take(kept)) for guard in self.guards]
         needed = tuple(g for g in guards if not g.index.stays_inside(extents, g.size))
         names = tuple(self.names[n] for n in kept)
         return Contraction(extents, self.rank, reads, needed, names)

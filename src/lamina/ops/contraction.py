@@ -9,8 +9,9 @@ Prior art: Tile/PlaidML, Tullio.jl, Halide.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from lamina.core.node import Example, Node, Operation, apply
 from lamina.core.types import Array, Shape, Type
 from lamina.ops.affine import AffineIndex
 
+Change = Callable[[AffineIndex], AffineIndex]
+"""From an index to what stands for it over other loops."""
+
 
 @dataclass(frozen=True, slots=True)
 class Read:
@@ -26,6 +30,10 @@ class Read:
 
     shape: Shape
     indices: tuple[AffineIndex, ...]
+
+    def changed(self, change: Change) -> Read:
+        """Return the read of the same operand at other indices."""
+        return Read(self.shape, tuple(map(change, self.indices)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,10 @@ class Guard:
 
     index: AffineIndex
     size: int
+
+    def changed(self, change: Change) -> Guard:
+        """Return the same condition on another index."""
+        return Guard(change(self.index), self.size)
 
 
 @dataclass(frozen=True)
@@ -76,6 +88,12 @@ class Contraction(Operation):
     def is_view(self) -> bool:
         """Whether every element of the result is one element of the one operand, or zero."""
         return len(self.reads) == 1 and len(self.extents) == self.out_rank
+
+    def changed(self, change: Change, **fields: Any) -> Contraction:
+        """Return the contraction with every index changed, and with other ``fields``: its loops."""
+        reads = tuple(read.changed(change) for read in self.reads)
+        guards = tuple(guard.changed(change) for guard in self.guards)
+        return replace(self, reads=reads, guards=guards, **fields)
 
     def infer(self, *operands: Type) -> Type:
         expected = tuple(read.shape for read in self.reads)

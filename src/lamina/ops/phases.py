@@ -8,13 +8,13 @@ turns it into several contractions that read densely and write every s-th elemen
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from math import gcd
 
 from lamina.ops.affine import AffineIndex
-from lamina.ops.contraction import Contraction, Guard, Read
+from lamina.ops.contraction import Contraction
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +71,8 @@ def _restrict(phase: Phase, periods: list[int], residues: tuple[int, ...]) -> Ph
         constant = index.constant + sum(c * r for c, _, r in pairs)
         return AffineIndex(constant, tuple(c * p for c, p, _ in pairs), index.divisor).reduced()
 
-    reads = tuple(Read(r.shape, tuple(change(i) for i in r.indices)) for r in old.reads)
-    guards = tuple(Guard(change(g.index), g.size) for g in old.guards)
     writes = tuple(
         (start + step * r, step * p)
         for (start, step), r, p in zip(phase.writes, residues, periods, strict=False)
     )
-    return Phase(replace(old, extents=extents, reads=reads, guards=guards), writes)
+    return Phase(old.changed(change, extents=extents), writes)

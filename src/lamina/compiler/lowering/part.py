@@ -41,7 +41,7 @@ from lamina.compiler.lowering.tile import Places, Tile
 from lamina.compiler.lowering.tiles import Piece, cut, cut_lanes
 from lamina.compiler.machines import Machine
 from lamina.ops.affine import AffineIndex
-from lamina.ops.contraction import Contraction, Guard, Read
+from lamina.ops.contraction import Contraction, Read
 from lamina.ops.phases import Phase
 from lamina.ops.scalar import Scalar
 
@@ -304,9 +304,7 @@ def _turned_round(spec: Contraction, loop: int) -> Contraction:
         coefficients = (*index.coefficients[:loop], -factor, *index.coefficients[loop + 1 :])
         return replace(index, constant=index.constant + factor * last, coefficients=coefficients)
 
-    reads = tuple(Read(r.shape, tuple(turn(i) for i in r.indices)) for r in spec.reads)
-    guards = tuple(Guard(turn(guard.index), guard.size) for guard in spec.guards)
-    return replace(spec, reads=reads, guards=guards)
+    return spec.changed(turn)
 
 
 def _step(read: Read, buffer: Buffer, loop: int) -> int:

@@ -24,7 +24,7 @@ from math import lcm, prod
 from lamina.core.node import Node
 from lamina.core.types import Shape
 from lamina.ops.affine import AffineIndex
-from lamina.ops.contraction import Contraction, Guard, Read
+from lamina.ops.contraction import Contraction, Read
 from lamina.ops.structure import Reshape
 
 Indices = Sequence[AffineIndex]
@@ -89,8 +89,7 @@ def read_through(read: Read, view: Contraction, extents: Shape) -> Read | None:
     inner = view.reads[0]
     if not all(_stands(axis, read, inner, extents) for axis in range(len(read.shape))):
         return None
-    loops = len(extents)
-    return Read(inner.shape, tuple(substituted(i, read.indices, loops) for i in inner.indices))
+    return inner.changed(lambda index: substituted(index, read.indices, len(extents)))
 
 
 def _stands(axis: int, read: Read, inner: Read, extents: Shape) -> bool:
@@ -126,9 +125,12 @@ def seen_through(view: Contraction, inner: Contraction) -> Contraction | None:
     if prod(extents) > prod(inner.extents):
         return None
     by = _lifted(indices, view.out_rank, len(extents))
-    reads = tuple(_moved(read, by, len(extents)) for read in inner.reads)
-    guards = tuple(Guard(substituted(g.index, by, len(extents)), g.size) for g in inner.guards)
-    return Contraction(extents, view.out_rank, reads, guards, _names(view, inner))
+    return inner.changed(
+        lambda index: substituted(index, by, len(extents)),
+        extents=extents,
+        out_rank=view.out_rank,
+        loop_names=_names(view, inner),
+    )
 
 
 def _names(view: Contraction, inner: Contraction) -> tuple[str, ...]:
@@ -147,10 +149,6 @@ def _lifted(indices: Indices, outputs: int, loops: int) -> list[AffineIndex]:
     more = (0,) * (loops - outputs)
     placed = [replace(i, coefficients=i.coefficients + more) for i in indices]
     return placed + [unit(n, loops) for n in range(outputs, loops)]
-
-
-def _moved(read: Read, by: Indices, loops: int) -> Read:
-    return Read(read.shape, tuple(substituted(index, by, loops) for index in read.indices))
 
 
 # Loops of length 1 ---------------------------------------------------------------------------
@@ -180,12 +178,11 @@ def _restricted(contraction: Contraction, used: list[int], kept: list[int]) -> C
         followed = tuple(c if n in used else 0 for n, c in enumerate(index.coefficients))
         return replace(index, coefficients=followed).take(kept).reduced()
 
-    return Contraction(
-        tuple(contraction.extents[n] for n in kept),
-        sum(n < contraction.out_rank for n in kept),
-        tuple(Read(r.shape, tuple(map(change, r.indices))) for r in contraction.reads),
-        tuple(Guard(change(g.index), g.size) for g in contraction.guards),
-        tuple(names[n] for n in kept),
+    return contraction.changed(
+        change,
+        extents=tuple(contraction.extents[n] for n in kept),
+        out_rank=sum(n < contraction.out_rank for n in kept),
+        loop_names=tuple(names[n] for n in kept),
     )
 
 

@@ -18,7 +18,7 @@ from lamina.core.program import Program
 from lamina.core.types import Array, Shape, is_float
 from lamina.ops.adjoint import adjoint
 from lamina.ops.affine import AffineIndex
-from lamina.ops.contraction import Contraction, Guard, Read
+from lamina.ops.contraction import Contraction, Read
 from lamina.ops.gather import Gather, ScatterAdd
 from lamina.ops.kinds import Constantlike
 from lamina.ops.pointwise import Cast, Pointwise
@@ -157,10 +157,10 @@ def _widened(spec: Contraction, index: int, n: int) -> Contraction:
 
     extents = (*spec.extents[:rank], n, *spec.extents[rank:])
     own = AffineIndex(0, tuple(int(loop == rank) for loop in range(len(extents))))
-    reads = [Read(read.shape, tuple(map(wide, read.indices))) for read in spec.reads]
+    found = spec.changed(wide, extents=extents, out_rank=rank + 1, loop_names=())
+    reads = list(found.reads)
     reads[index] = Read((*reads[index].shape, n), (*reads[index].indices, own))
-    guards = tuple(Guard(wide(guard.index), guard.size) for guard in spec.guards)
-    return Contraction(extents, rank + 1, tuple(reads), guards)
+    return replace(found, reads=tuple(reads))
 
 
 RULES: dict[type[Operation], Callable[[Node, Known], Pattern | None]] = {
