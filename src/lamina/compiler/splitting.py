@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from lamina.compiler.layouts import Layout
 from lamina.core.types import Shape
-from lamina.ops.affine import AffineIndex
+from lamina.ops.affine import AffineIndex, unit
 from lamina.ops.contraction import Contraction, Read
 
 
@@ -96,9 +96,7 @@ def split_loop(spec: Contraction, loop: int, size: int, axes: Mapping[int, int])
 def _read_in_blocks(read: Read, axis: int, size: int, loop: int) -> Read:
     """Return the read of an operand whose axis, along a loop that is now two, is in blocks."""
     loops, indices = len(read.indices[0].coefficients), list(read.indices)
-    indices[axis : axis + 1] = [
-        AffineIndex(0, tuple(int(n == own) for n in range(loops))) for own in (loop, loop + 1)
-    ]
+    indices[axis : axis + 1] = [unit(loop, loops), unit(loop + 1, loops)]
     return Read(in_blocks(read.shape, axis, size), tuple(indices))
 
 
@@ -136,5 +134,4 @@ def own_axes(operation: Contraction, own: int, other: int) -> Iterator[tuple[int
 
 def is_loop(index: AffineIndex, loop: int) -> bool:
     """Return whether an index is a loop and nothing else."""
-    plain = tuple(int(n == loop) for n in range(len(index.coefficients)))
-    return (index.constant, index.coefficients, index.divisor) == (0, plain, 1)
+    return index == unit(loop, len(index.coefficients))

@@ -17,7 +17,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from lamina.core.types import Shape
-from lamina.ops.affine import AffineIndex, difference, solve
+from lamina.ops.affine import AffineIndex, difference, solve, unit
 from lamina.ops.contraction import Contraction, Guard, Read
 
 
@@ -50,10 +50,7 @@ class _Solver:
 
     def _outputs(self) -> tuple[AffineIndex, ...]:
         width = len(self.extents)
-        return tuple(
-            AffineIndex(0, tuple(int(loop == self.rank + axis) for loop in range(width)))
-            for axis in range(self.out_rank)
-        )
+        return tuple(unit(self.rank + axis, width) for axis in range(self.out_rank))
 
     def _lift(self, index: AffineIndex) -> AffineIndex:
         zeros = (0,) * self.rank

@@ -79,6 +79,11 @@ class AffineIndex:
         return f"({text})/{self.divisor}" if len(terms) > 1 else f"{text}/{self.divisor}"
 
 
+def unit(loop: int, loops: int) -> AffineIndex:
+    """Return the index that is one of so many loops."""
+    return AffineIndex(0, tuple(int(n == loop) for n in range(loops)))
+
+
 def _term(coefficient: int, name: str) -> str:
     sign = "+" if coefficient > 0 else "-"
     size = abs(coefficient)

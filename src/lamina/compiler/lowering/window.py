@@ -33,7 +33,7 @@ from lamina.compiler.lowering.building import Body, count, inside, moved, nest, 
 from lamina.compiler.lowering.division import Division, divide
 from lamina.compiler.machines import Machine
 from lamina.core.types import DType, bool_, int64
-from lamina.ops.affine import AffineIndex
+from lamina.ops.affine import AffineIndex, unit
 from lamina.ops.window import Window
 
 FOUND, PLACE = Local("found", bool_), Local("place", int64)
@@ -200,10 +200,10 @@ class _Windows:
 
     def _axis(self, loop: int) -> int:
         """Return the axis that windows are read along at just that loop; -1 if there is none."""
-        plain = tuple(int(n == loop) for n in range(len(self.extents)))
+        plain = unit(loop, len(self.extents))
         for axis, index in enumerate(self.read.indices):
             whole = self.read.shape[axis] == self.extents[loop]
-            if (index.constant, index.coefficients, index.divisor) == (0, plain, 1) and whole:
+            if index == plain and whole:
                 return axis
         return -1
 

@@ -13,7 +13,7 @@ from lamina.compiler.passes.rewriting import Operands, made, rebuilt, rewrite
 from lamina.compiler.passes.sums import is_sum, loops_of
 from lamina.core.node import Node
 from lamina.core.program import Program
-from lamina.ops.affine import AffineIndex
+from lamina.ops.affine import AffineIndex, unit
 from lamina.ops.contraction import Contraction, Read
 
 LONG = 2**14
@@ -45,9 +45,7 @@ def _split(node: Node, operands: Operands) -> Node:
         return same
     parts = made(staged, operands, same)
     last = len(parts.shape) - 1
-    every = tuple(
-        AffineIndex(0, tuple(int(n == a) for n in range(last + 1))) for a in range(last + 1)
-    )
+    every = tuple(unit(axis, last + 1) for axis in range(last + 1))
     whole = Contraction(parts.shape, last, (Read(parts.shape, every),))
     return made(whole, (parts,), same)
 

@@ -23,7 +23,7 @@ from math import lcm, prod
 
 from lamina.core.node import Node
 from lamina.core.types import Shape
-from lamina.ops.affine import AffineIndex
+from lamina.ops.affine import AffineIndex, unit
 from lamina.ops.contraction import Contraction, Read
 from lamina.ops.structure import Reshape
 
@@ -58,11 +58,6 @@ def unit_reshape(source: Shape, target: Shape) -> Contraction | None:
     loops = iter(n for n, extent in enumerate(target) if extent != 1)
     indices = [unit(next(loops), rank) if n != 1 else zero(rank) for n in source]
     return Contraction(target, rank, (Read(source, tuple(indices)),))
-
-
-def unit(loop: int, loops: int) -> AffineIndex:
-    """Return the index that is one loop."""
-    return AffineIndex(0, tuple(int(n == loop) for n in range(loops)))
 
 
 def zero(loops: int) -> AffineIndex:

@@ -17,7 +17,7 @@ from lamina.core.node import Node, Operation
 from lamina.core.program import Program
 from lamina.core.types import Array, Shape, is_float
 from lamina.ops.adjoint import adjoint
-from lamina.ops.affine import AffineIndex
+from lamina.ops.affine import AffineIndex, unit
 from lamina.ops.contraction import Contraction, Read
 from lamina.ops.gather import Gather, ScatterAdd
 from lamina.ops.kinds import Constantlike
@@ -156,7 +156,7 @@ def _widened(spec: Contraction, index: int, n: int) -> Contraction:
         return replace(old, coefficients=coefficients)
 
     extents = (*spec.extents[:rank], n, *spec.extents[rank:])
-    own = AffineIndex(0, tuple(int(loop == rank) for loop in range(len(extents))))
+    own = unit(rank, len(extents))
     found = spec.changed(wide, extents=extents, out_rank=rank + 1, loop_names=())
     reads = list(found.reads)
     reads[index] = Read((*reads[index].shape, n), (*reads[index].indices, own))
