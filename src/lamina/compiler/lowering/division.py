@@ -191,15 +191,12 @@ def _balanced(units: int, wanted: int) -> int:
 
 
 def divided(out: Buffer, loops: Sequence[str], body: Body, work: float) -> tuple[Body, int]:
-    """Return loops over a buffer's shape in the order of memory, the outermost in chunks."""
+    """Return loops over a buffer's shape in the order of memory, one of the outer two in chunks."""
     order = sorted(range(len(loops)), key=lambda axis: -out.strides[axis])
-    if not order or 0 in out.shape:
+    if 0 in out.shape:
         return nest([loops[a] for a in order], tuple(out.shape[a] for a in order), *body), 1
-    first, *rest = order
-    inner = nest([loops[a] for a in rest], tuple(out.shape[a] for a in rest), *body)
-    unit = ALIGNED if out.strides[first] == 1 else 1
-    division = divide(out, [{first: (unit, 1)}], work)
-    if division == UNDIVIDED:
-        return nest([loops[first]], (out.shape[first],), *inner), 1
-    limits = division.limits_along(first, out.shape[first])
-    return (For(loops[first], *limits, inner),), division.chunks
+    units = {axis: (ALIGNED if out.strides[axis] == 1 else 1, 1) for axis in order[:2]}
+    division = divide(out, [units], work)
+    for axis in reversed(order):
+        body = (For(loops[axis], *division.limits_along(axis, out.shape[axis]), body),)
+    return body, division.chunks
