@@ -132,6 +132,11 @@ class Buffer:
         ends = zip(self.shape, halo, self.strides, strict=True)
         return 1 + self.offset + sum((n - 1 + h) * s for n, h, s in ends)
 
+    @property
+    def bytes(self) -> int:
+        """How many bytes of memory the buffer reaches over."""
+        return self.span * self.dtype.itemsize
+
     def around(self, axis: int) -> int:
         """Return how many zeros lie before, and after, the elements along an axis."""
         return self.halo[axis] if self.halo else 0

@@ -33,7 +33,7 @@ class Layout:
     @property
     def size(self) -> int:
         """How many bytes of memory the array reaches over."""
-        return self.buffer("").span * self.dtype.itemsize
+        return self.buffer("").bytes
 
 
 def row_major(type_: Type) -> Layout:

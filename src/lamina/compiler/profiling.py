@@ -85,7 +85,7 @@ def profile(binding: Binding, arguments: Sequence[Array], rounds: int = 10) -> P
             kernels[n].chunks,
             median(times[n]),
             flops(kernels[n]),
-            sum(b.span * b.dtype.itemsize for b in kernels[n].buffers),
+            sum(b.bytes for b in kernels[n].buffers),
         )
         for n in entries
     ]

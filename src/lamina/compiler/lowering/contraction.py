@@ -155,5 +155,5 @@ def _is_complete(parts: Sequence[Part], out: Buffer) -> bool:
 def _work(parts: Sequence[Part], out: Buffer, operands: Sequence[Buffer]) -> float:
     """Return roughly how many nanoseconds one core takes: by arithmetic, or by memory."""
     products = sum(part.products for part in parts)
-    touched = sum(b.span * b.dtype.itemsize for b in (out, *operands))
+    touched = sum(b.bytes for b in (out, *operands))
     return max(products / 50, touched / 15)

@@ -40,7 +40,7 @@ def finish_pointwise(
 def _work(buffers: Sequence[Buffer], calls: int) -> float:
     """Return roughly how many nanoseconds one core takes."""
     elements = prod(buffers[0].shape)
-    touched = sum(b.span * b.dtype.itemsize for b in buffers)
+    touched = sum(b.bytes for b in buffers)
     return max(touched / 15, elements * calls / 4)
 
 

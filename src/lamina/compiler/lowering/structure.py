@@ -36,7 +36,7 @@ def lower_copy(
             raise GraphError(f"{operation.name}: expected contiguous buffers, got {out}, {x}")
         out, x = whole, parts
     out, x = merge((out, x))
-    work = 2 * out.span * out.dtype.itemsize / 10
+    work = 2 * out.bytes / 10
     return _transposed(out, x, work) or _straight(out, x, work)
 
 

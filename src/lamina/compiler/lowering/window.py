@@ -190,7 +190,7 @@ class _Windows:
         """Divide along an output loop; one whose windows share no element, if those are written."""
         loops = [n for n in range(self.rank) if n != self.lane]
         free = {n: (1, 1) for n in loops if self.written_by_window or self._axis(n) >= 0}
-        touched = sum(b.span * b.dtype.itemsize for b in (x, *each))
+        touched = sum(b.bytes for b in (x, *each))
         shape = tuple(self.extents[: self.rank])
         division = divide(Buffer("", shape, out.dtype, (0,) * self.rank), [free], touched / 8)
         if out is not x:
