@@ -20,11 +20,9 @@ from lamina.core.errors import ArgumentError, DTypeError, ShapeError
 Words: TypeAlias = npt.NDArray[np.uint32]
 _Lanes: TypeAlias = npt.NDArray[np.uint64]
 
-_ROUNDS = 10
-_MULTIPLIER_0 = np.uint64(0xD2511F53)
-_MULTIPLIER_1 = np.uint64(0xCD9E8D57)
-_WEYL_0 = 0x9E3779B9
-_WEYL_1 = 0xBB67AE85
+ROUNDS = 10
+MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+WEYL = (0x9E3779B9, 0xBB67AE85)
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 _CHUNK = 8192  # blocks; six uint64 lanes of this length stay in a second-level cache
@@ -122,11 +120,11 @@ def _rounds(lanes: _Lanes, low: int, high: int) -> None:
     """Ten rounds in place; each of the four rows of `lanes` holds one 32-bit counter word."""
     c0, c1, c2, c3 = lanes
     product_0, product_1 = np.empty_like(c0), np.empty_like(c0)
-    for turn in range(_ROUNDS):
-        np.multiply(c0, _MULTIPLIER_0, out=product_0)
-        np.multiply(c2, _MULTIPLIER_1, out=product_1)
-        c1 ^= np.uint64((low + turn * _WEYL_0) & 0xFFFFFFFF)
-        c3 ^= np.uint64((high + turn * _WEYL_1) & 0xFFFFFFFF)
+    for turn in range(ROUNDS):
+        np.multiply(c0, np.uint64(MULTIPLIERS[0]), out=product_0)
+        np.multiply(c2, np.uint64(MULTIPLIERS[1]), out=product_1)
+        c1 ^= np.uint64((low + turn * WEYL[0]) & 0xFFFFFFFF)
+        c3 ^= np.uint64((high + turn * WEYL[1]) & 0xFFFFFFFF)
         np.right_shift(product_1, _HALF, out=c0)
         np.right_shift(product_0, _HALF, out=c2)
         c0 ^= c1

@@ -21,13 +21,11 @@ from lamina.compiler.ir import (
 )
 from lamina.compiler.lowering.building import Body, count, flat, integer
 from lamina.compiler.machines import Machine
+from lamina.core.philox import MULTIPLIERS, ROUNDS, WEYL
 from lamina.core.types import uint32
 from lamina.ops.random import FoldIn, RandomBits
 
 UINT64 = np.dtype("uint64")
-MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
-WEYL = (0x9E3779B9, 0xBB67AE85)
-ROUNDS = 10
 
 
 def lower_random_bits(
