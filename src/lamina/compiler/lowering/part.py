@@ -246,7 +246,7 @@ class Part:
 
     def is_large(self, array: Buffer) -> bool:
         """Return whether an array of the result's shape is too large for the cache."""
-        return all(array.strides) and array.span * array.dtype.itemsize > self.machine.cache
+        return all(array.strides) and array.bytes > self.machine.cache
 
     def target(self, places: Places) -> tuple[Affine, ...]:
         """Return where in the result an element is."""
