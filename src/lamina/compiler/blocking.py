@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from lamina.compiler.batching import Batch
+from lamina.compiler.layouts import LINE
 from lamina.compiler.machines import Machine
 from lamina.compiler.passes.numbers import is_uniform, repeated
 from lamina.compiler.passes.rewriting import Operands, known, made, rebuilt
@@ -27,11 +28,8 @@ from lamina.ops.random import RandomBits
 from lamina.ops.structure import Alias, ArgSort, Concatenate, Reshape
 from lamina.ops.window import Window
 
-LINE = 16
-"""Elements that a block has at least: a line of the cache, of four bytes each."""
-
 VECTORS = 2
-"""Vectors that a block has at least: as many as the tiles that load least are wide."""
+"""Vectors that a block has at least, beside a line: as many as tiles that load least are wide."""
 
 FEWEST_AXES = 3
 """Images have so many axes with the batch's. Without images there is nothing to bring together."""
@@ -39,12 +37,13 @@ FEWEST_AXES = 3
 
 def block_batch(program: Program, batch: Batch, machine: Machine) -> tuple[Program, Batch]:
     """Return a program that computes the same with its batch in blocks, where that is worth it."""
-    size = max(LINE, VECTORS * machine.lanes(4))
+    size = max(LINE // 4, VECTORS * machine.lanes(4))
     images = any(node in batch and len(node.shape) >= FEWEST_AXES for node in program.nodes)
     if not images or batch.length <= size or batch.length % size:
         return program, batch
     blocking = _Blocking(program, batch, size)
-    return blocking.result(), Batch(batch.length, blocking.members(), 1)
+    found = blocking.result()
+    return found, Batch(batch.length, blocking.members(found), 1)
 
 
 Blocked = tuple[Operation, tuple[bool, ...]]
@@ -56,27 +55,20 @@ class _Blocking:
 
     def __init__(self, program: Program, batch: Batch, size: int) -> None:
         self.program, self.batch, self.size = program, batch, size
-        self.given = {id(node) for node in program.inputs}
         self.plain: dict[int, Node] = {id(node): node for node in program.inputs}
         self.blocked: dict[int, Node] = {}
 
     def result(self) -> Program:
         """Return the program, from the same inputs to outputs of the same shapes."""
         for node in self.program.nodes:
-            if id(node) not in self.plain:
-                self._node(node)
+            (self._in_blocks if node in self.batch else self._in_own_shape)(node)
         outputs = tuple(self._in_own_shape(node) for node in self.program.outputs)
         return Program(self.program.inputs, outputs, self.program.name)
 
-    def members(self) -> frozenset[int]:
+    def members(self, program: Program) -> frozenset[int]:
         """Return the ids of the new program's nodes that are in blocks."""
-        return frozenset(id(node) for node in self.blocked.values())
-
-    def _node(self, node: Node) -> None:
-        if node in self.batch:
-            self.blocked[id(node)] = self._made_in_blocks(node) or self._reshaped(node)
-        else:
-            self.plain[id(node)] = self._made_in_own_shape(node)
+        made_here = {id(node) for node in self.blocked.values()}
+        return frozenset(id(node) for node in program.nodes if id(node) in made_here)
 
     def _made_in_own_shape(self, node: Node) -> Node:
         """Return a node that has not got the batch's axis; it may be a sum along it."""
@@ -102,22 +94,22 @@ class _Blocking:
         )
         return made(operation, operands, node)
 
-    def _reshaped(self, node: Node) -> Node:
-        """Return a node in blocks that is made in its own shape."""
-        if id(node) not in self.plain:
-            self.plain[id(node)] = self._made_in_own_shape(node)
-        return made(Reshape(self._shape(node.shape)), (self.plain[id(node)],), node)
-
     def _in_own_shape(self, node: Node) -> Node:
         if id(node) not in self.plain:
-            self.plain[id(node)] = made(Reshape(node.shape), (self.blocked[id(node)],), node)
+            there = self.blocked.get(id(node))
+            self.plain[id(node)] = (
+                self._made_in_own_shape(node)
+                if there is None
+                else made(Reshape(node.shape), (there,), node)
+            )
         return self.plain[id(node)]
 
     def _in_blocks(self, node: Node) -> Node:
         if id(node) not in self.blocked:
-            given = id(node) in self.given
-            found = None if given else self._made_in_blocks(node)
-            self.blocked[id(node)] = found or self._reshaped(node)
+            found = self._made_in_blocks(node)
+            if found is None:
+                found = made(Reshape(self._shape(node.shape)), (self._in_own_shape(node),), node)
+            self.blocked[id(node)] = found
         return self.blocked[id(node)]
 
     def _shape(self, shape: Shape) -> Shape:

@@ -120,9 +120,10 @@ def _rounds(lanes: _Lanes, low: int, high: int) -> None:
     """Ten rounds in place; each of the four rows of `lanes` holds one 32-bit counter word."""
     c0, c1, c2, c3 = lanes
     product_0, product_1 = np.empty_like(c0), np.empty_like(c0)
+    multiplier_0, multiplier_1 = map(np.uint64, MULTIPLIERS)
     for turn in range(ROUNDS):
-        np.multiply(c0, np.uint64(MULTIPLIERS[0]), out=product_0)
-        np.multiply(c2, np.uint64(MULTIPLIERS[1]), out=product_1)
+        np.multiply(c0, multiplier_0, out=product_0)
+        np.multiply(c2, multiplier_1, out=product_1)
         c1 ^= np.uint64((low + turn * WEYL[0]) & 0xFFFFFFFF)
         c3 ^= np.uint64((high + turn * WEYL[1]) & 0xFFFFFFFF)
         np.right_shift(product_1, _HALF, out=c0)

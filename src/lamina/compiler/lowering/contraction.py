@@ -16,6 +16,7 @@ from lamina.compiler.lowering.building import Body, fill, zero
 from lamina.compiler.lowering.division import divide
 from lamina.compiler.lowering.finish import Finish, stored
 from lamina.compiler.lowering.part import Part
+from lamina.compiler.lowering.schedule import waste
 from lamina.compiler.machines import Machine
 from lamina.ops.contraction import Contraction
 from lamina.ops.phases import phases
@@ -86,11 +87,11 @@ def can_lead(
 ) -> bool:
     """Return whether a sum can be of a function of several arrays that lie alike."""
     main = _main(operands)
-    parts = _parts(operation, out, [main], machine) if 0 not in out.shape else []
-    if len(parts) != 1 or parts[0].clips:
+    part = _single_part(operation, out, [main], machine)
+    if part is None or part.clips:
         return False
-    schedule = parts[0].schedule
-    whole = schedule is None or parts[0].extents[schedule.lane] % schedule.width == 0
+    schedule = part.schedule
+    whole = schedule is None or part.extents[schedule.lane] % schedule.width == 0
     return whole and all(
         step in (0, own)
         for other in operands
@@ -98,8 +99,8 @@ def can_lead(
     )
 
 
-FULL = 0.8
-"""The share of lanes in use from which on it is worth while to turn an operand for them."""
+MOST_IDLE = 1.25
+"""How much longer whole vectors may be than what they hold, for an operand to be turned."""
 
 
 def sums_over_lanes(
@@ -117,8 +118,7 @@ def fills_lanes(
     part = _single_part(operation, out, operands, machine)
     if part is None or part.schedule is None or not part.schedule.over_output:
         return False
-    extent, width = part.extents[part.schedule.lane], part.schedule.width
-    return extent >= FULL * width * -(-extent // width)
+    return waste(part.extents[part.schedule.lane], part.schedule.width) <= MOST_IDLE
 
 
 def _single_part(

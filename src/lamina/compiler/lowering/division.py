@@ -19,7 +19,6 @@ from lamina.compiler.lowering.building import (
     at,
     fill,
     names,
-    nest,
     plus,
     scaled,
 )
@@ -193,8 +192,6 @@ def _balanced(units: int, wanted: int) -> int:
 def divided(out: Buffer, loops: Sequence[str], body: Body, work: float) -> tuple[Body, int]:
     """Return loops over a buffer's shape in the order of memory, one of the outer two in chunks."""
     order = sorted(range(len(loops)), key=lambda axis: -out.strides[axis])
-    if 0 in out.shape:
-        return nest([loops[a] for a in order], tuple(out.shape[a] for a in order), *body), 1
     units = {axis: (ALIGNED if out.strides[axis] == 1 else 1, 1) for axis in order[:2]}
     division = divide(out, [units], work)
     for axis in reversed(order):

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lamina.compiler.lowering.schedule import Footprint, Schedule
+from lamina.compiler.lowering.schedule import Footprint, Schedule, reached
 
 ROWS, COLUMNS = -1, -2
 """The loops over tiles, beside the numbers of other loops."""
@@ -36,7 +36,9 @@ class Nest:
         """Return the loops around the tile, the outermost first: the order that fetches least."""
 
         def cost(order: tuple[int, ...]) -> float:
-            return FARTHER * self._fetched(order, cache) + self._fetched(order, FIRST_LEVEL)
+            sizes = [self._reach(order[place:]) for place in range(len(order) + 1)]
+            far, near = (self._fetched(order, sizes, level) for level in (cache, FIRST_LEVEL))
+            return FARTHER * far + near
 
         return min(self._orders(), key=cost)
 
@@ -46,14 +48,12 @@ class Nest:
             yield *self.outputs[:place], ROWS, *self.outputs[place:], COLUMNS
         yield COLUMNS, *self.outputs, ROWS
 
-    def _fetched(self, order: Sequence[int], cache: int) -> float:
-        """Return how many bytes a cache of that size fetches."""
-        sizes = [self._reach(order[place:]) for place in range(len(order) + 1)]
-        fitting = (
-            place
-            for place, extents in enumerate(sizes)
-            if sum(operand.bytes(extents) for operand in self.operands) <= cache
-        )
+    def _fetched(self, order: Sequence[int], sizes: Sequence[Sequence[int]], cache: int) -> float:
+        """Return how many bytes a cache of that size fetches.
+
+        ``sizes`` are the extents of all loops inside the first loops of the order, then fewer.
+        """
+        fitting = (n for n, size in enumerate(sizes) if reached(self.operands, size) <= cache)
         level = next(fitting, len(order))
         return sum(self._traffic(operand, order[:level], sizes) for operand in self.operands)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import reduce
-from itertools import product
+from itertools import chain, product
 from math import prod
-from typing import Any
 
 from lamina.compiler.elementary import Bindings, expand
 from lamina.compiler.ir import (
@@ -102,8 +101,7 @@ class Part:
     def _hoisted(self) -> dict[int, int]:
         if self.schedule is None or self.schedule.over_output or self.schedule.rows is None:
             return {}
-        footprints = [_footprint(read, buffer) for read, buffer in self._reads()]
-        return hoisted(self.extents, self.summed, footprints, self.machine.cache)
+        return hoisted(self.extents, self.summed, self._footprints(), self.machine.cache)
 
     @property
     def sums_at_once(self) -> bool:
@@ -164,30 +162,40 @@ class Part:
     def _tiles(self, schedule: Schedule) -> Body:
         """Return loops over tiles: what is hoisted, then outputs, rows and columns."""
         rows, columns = self._row_pieces(schedule), list(self._column_pieces(schedule))
-
-        def nest(order: Sequence[int], chosen: Mapping[int, Any]) -> Body:
-            if not order:
-                return Tile(self, schedule, chosen[ROWS], chosen[COLUMNS]).body()
-            first, rest = order[0], order[1:]
-            if first >= 0:
-                return self.wrap([first], nest(rest, chosen))
-            if first == ROWS:
-                found = (row.around(nest(rest, {**chosen, ROWS: row})) for row in rows)
-            else:
-                found = (_inside(p, nest(rest, {**chosen, COLUMNS: p})) for p in columns)
-            return tuple(statement for body in found for statement in body)
-
-        body = nest(self._order(schedule), {})
+        body = self._nest(schedule, self._order(schedule), rows, columns)
         for loop, block in reversed(self.hoisted.items()):
             body = (count(f"{self.loops[loop]}_block", -(-self.extents[loop] // block), *body),)
         return body
+
+    def _nest(
+        self,
+        schedule: Schedule,
+        order: Sequence[int],
+        rows: Sequence[Piece],
+        columns: Sequence[tuple[Piece, ...]],
+    ) -> Body:
+        """Return loops in an order around tiles; those over rows and columns leave one of each."""
+        if not order:
+            (row,), (column,) = rows, columns
+            return Tile(self, schedule, row, column).body()
+        first, rest = order[0], order[1:]
+        if first >= 0:
+            return self.wrap([first], self._nest(schedule, rest, rows, columns))
+        if first == ROWS:
+            found = [r.around(self._nest(schedule, rest, [r], columns)) for r in rows]
+        else:
+            found = [_inside(c, self._nest(schedule, rest, rows, [c])) for c in columns]
+        return tuple(chain.from_iterable(found))
 
     def _order(self, schedule: Schedule) -> tuple[int, ...]:
         outputs = tuple(n for n in range(self.rank) if n not in self.tiled)
         if schedule.row_operand is None or not schedule.over_output:
             return (*outputs, ROWS, COLUMNS)
-        operands = tuple(_footprint(read, buffer) for read, buffer in self._reads())
-        return Nest(self.extents, outputs, schedule, operands).order(self.machine.cache)
+        nest = Nest(self.extents, outputs, schedule, self._footprints())
+        return nest.order(self.machine.cache)
+
+    def _footprints(self) -> tuple[Footprint, ...]:
+        return tuple(_footprint(read, buffer) for read, buffer in self._reads())
 
     def _row_pieces(self, schedule: Schedule) -> list[Piece]:
         if schedule.rows is None:
@@ -241,8 +249,7 @@ class Part:
 
     def is_far(self, operand: int) -> bool:
         """Return whether an operand is too large for the cache."""
-        footprint = _footprint(self.spec.reads[operand], self.operands[operand])
-        return footprint.bytes(self.extents) > self.machine.cache
+        return self._footprints()[operand].bytes(self.extents) > self.machine.cache
 
     def is_large(self, array: Buffer) -> bool:
         """Return whether an array of the result's shape is too large for the cache."""

@@ -163,8 +163,8 @@ def _sum_tile(
         if r * c * length + c * length + 1 + (not machine.fma) > machine.registers:
             continue
         sums = r * c * length
-        waste = _waste(row_extent, r) * _waste(column_extent, c)
-        cost = waste * (r + c * length + (r + c) / 2) / sums
+        idle = waste(row_extent, r) * waste(column_extent, c)
+        cost = idle * (r + c * length + (r + c) / 2) / sums
         axes = [Axis(columns, c)] if columns is not None else []
         axes += [Axis(window, length)] if window is not None else []
         if best is None or cost < best[0]:
@@ -209,11 +209,10 @@ def _cost(extents: tuple[int, int], rows: int, vectors: int) -> float:
     sums = rows * vectors
     waiting = max(1.0, FEWEST_SUMS / sums)
     loads = LOAD * (rows + vectors) / sums + TRAFFIC / rows
-    waste = _waste(extents[0], rows) * _waste(extents[1], vectors)
-    return waste * waiting * (1 + loads)
+    return waste(extents[0], rows) * waste(extents[1], vectors) * waiting * (1 + loads)
 
 
-def _waste(extent: int, size: int) -> float:
+def waste(extent: int, size: int) -> float:
     """Return how much longer whole tiles are than what they cover."""
     return -(-extent // size) * size / extent
 
@@ -255,15 +254,16 @@ def hoisted(
     blocks: dict[int, int] = {}
     now = list(extents)
     for loop in summed:
-        if _total(operands, now) <= cache:
+        if reached(operands, now) <= cache:
             break
         size = extents[loop]
-        while size > 1 and _total(operands, now) > cache:
+        while size > 1 and reached(operands, now) > cache:
             size = -(-size // 2)
             now[loop] = size
         blocks[loop] = size
     return blocks
 
 
-def _total(operands: Sequence[Footprint], extents: Sequence[int]) -> int:
+def reached(operands: Sequence[Footprint], extents: Sequence[int]) -> int:
+    """Return how many bytes of all operands are read while the loops run over these extents."""
     return sum(operand.bytes(extents) for operand in operands)

@@ -55,11 +55,8 @@ def _to_result(spec: Contraction, loop: int) -> Contraction:
     order = [*range(spec.out_rank), loop]
     order += [n for n in range(spec.out_rank, len(spec.extents)) if n != loop]
     (read,) = spec.reads
-    indices = tuple(
-        replace(i, coefficients=tuple(i.coefficients[n] for n in order)) for i in read.indices
-    )
     extents = tuple(spec.extents[n] for n in order)
-    return Contraction(extents, spec.out_rank + 1, (replace(read, indices=indices),))
+    return Contraction(extents, spec.out_rank + 1, (read.changed(lambda i: i.take(order)),))
 
 
 def _with_parts(spec: Contraction) -> Contraction | None:
@@ -74,8 +71,8 @@ def _with_parts(spec: Contraction) -> Contraction | None:
     extents[loop] = length // parts
     extents.insert(spec.out_rank, parts)
     (read,) = spec.reads
-    indices = tuple(_two_loops(i, spec.out_rank, loop, length // parts) for i in read.indices)
-    return Contraction(tuple(extents), spec.out_rank + 1, (replace(read, indices=indices),))
+    split = read.changed(lambda i: _two_loops(i, spec.out_rank, loop, length // parts))
+    return Contraction(tuple(extents), spec.out_rank + 1, (split,))
 
 
 def _two_loops(index: AffineIndex, first: int, loop: int, length: int) -> AffineIndex:
