@@ -16,7 +16,7 @@ from lamina.cli.building import (
     with_data,
 )
 from lamina.cli.errors import ConfigError, configuring
-from lamina.cli.layers import Settings, flatten, parse_overrides
+from lamina.cli.layers import Settings, given
 from lamina.cli.options import (
     BATCH_SIZE,
     CHECKPOINT,
@@ -59,7 +59,7 @@ def diagnose(
     through a model with fresh weights, and looks for vanishing and exploding gradients, dead ReLUs,
     saturated activations, symmetric weights, NaN and infinities.
     """
-    model, settings, splits = _found(run_or_model, data, checkpoint, parse_overrides(overrides))
+    model, settings, splits = _found(run_or_model, checkpoint, given({"data": data}, overrides))
     loss = make_trainer(settings, model, splits).training_step.objective.loss
     batch = getattr(splits, split)[:batch_size]
     if not len(batch):
@@ -76,20 +76,14 @@ def diagnose(
 
 
 def _found(
-    run_or_model: str, data: str | None, checkpoint: str | None, overrides: Settings
+    run_or_model: str, checkpoint: str | None, new: Settings
 ) -> tuple[Module, Settings, Splits]:
     """The model of a run, or a new one, with its settings and data."""
-    given = {**flatten({"data": data} if data else {}), **overrides}
-    if Path(run_or_model).is_dir():
-        return _of_run(RunFolder(Path(run_or_model)), given, checkpoint)
-    settings = settings_of_model(run_or_model, given)
+    folder = RunFolder(Path(run_or_model))
+    if folder.path.is_dir():
+        settings = with_data(folder.settings(), new)
+        return folder.model(checkpoint), settings, make_data(settings)
+    settings = settings_of_model(run_or_model, new)
     splits = make_data(settings)
     settings = fit_model_to_data(settings, splits)
     return make_model(settings), settings, splits
-
-
-def _of_run(
-    folder: RunFolder, given: Settings, checkpoint: str | None
-) -> tuple[Module, Settings, Splits]:
-    settings = with_data(folder.settings(), given)
-    return folder.model(checkpoint), settings, make_data(settings)

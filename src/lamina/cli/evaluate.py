@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from lamina.cli.building import make_data, make_trainer, with_data
-from lamina.cli.layers import flatten, parse_overrides
+from lamina.cli.layers import given
 from lamina.cli.options import (
     BATCH_SIZE,
     CHECKPOINT,
@@ -43,8 +43,8 @@ def evaluate(
     """Measure the model of RUN on held-out data."""
     folder = RunFolder(run)
     model = folder.model(checkpoint)
-    chosen = {name: value for name, value in (("data", data), ("engine", engine)) if value}
-    settings = with_data(folder.settings(), {**flatten(chosen), **parse_overrides(overrides)})
+    new = given({"data": data, "engine": engine}, overrides)
+    settings = with_data(folder.settings(), new)
     splits = make_data(settings)
     found = make_trainer(settings, model, splits).evaluate(getattr(splits, split), batch_size)
     if as_json:

@@ -16,7 +16,7 @@ from lamina.cli.building import (
     with_data,
 )
 from lamina.cli.errors import ConfigError, configuring
-from lamina.cli.layers import flatten, parse_overrides
+from lamina.cli.layers import given
 from lamina.cli.options import CHECKPOINT, completed, output_options, set_option, split_option
 from lamina.cli.output import emit_json
 from lamina.cli.runs import RunFolder
@@ -96,14 +96,13 @@ def _told(record: dict[str, Any], output: Path) -> str:
 
 def _subject(model: str, chosen: dict[str, Any]) -> tuple[Module, Splits, str]:
     """Return the network, the data, and the name of the loss."""
-    given = {**flatten({k: chosen[k] for k in ("data", "loss") if chosen[k]}),
-             **parse_overrides(chosen["overrides"])}  # fmt: skip
+    new = given({key: chosen[key] for key in ("data", "loss")}, chosen["overrides"])
     folder = RunFolder(Path(model))
     if folder.path.is_dir():
-        settings = with_data(folder.settings(), given)
+        settings = with_data(folder.settings(), new)
         splits, network = make_data(settings), folder.model(chosen["checkpoint"])
     else:
-        settings = settings_of_model(model, given)
+        settings = settings_of_model(model, new)
         splits = make_data(settings)
         network = make_model(fit_model_to_data(settings, splits)).eval()
     usual = "cross_entropy" if splits.train.classes else "mse"

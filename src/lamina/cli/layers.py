@@ -100,6 +100,16 @@ def read_toml(path: Path) -> Settings:
         raise ConfigError(f"{path}: {error}") from error
 
 
+def given(options: Mapping[str, Any], overrides: Iterable[str]) -> Settings:
+    """The settings of the options that a command was given, and of ``--set``, which comes last.
+
+    >>> given({"data": "iris", "lr": None}, ["data.size=32"])
+    {'data.name': 'iris', 'data.size': 32}
+    """
+    chosen = {key: value for key, value in options.items() if value is not None}
+    return {**flatten(chosen), **parse_overrides(overrides)}
+
+
 def parse_overrides(overrides: Iterable[str]) -> Settings:
     """The settings of ``--set KEY=VALUE``; a value that is not TOML is text.
 

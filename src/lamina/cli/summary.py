@@ -6,7 +6,7 @@ import click
 
 from lamina.cli.building import make_model
 from lamina.cli.errors import ConfigError, configuring
-from lamina.cli.layers import DEFAULTS, flatten, options_of, parse_overrides
+from lamina.cli.layers import DEFAULTS, given, options_of
 from lamina.cli.options import completed, output_options, set_option
 from lamina.cli.output import emit_json, emit_table
 from lamina.core.types import Shape
@@ -34,7 +34,7 @@ def summary(
     if model is None:
         _list(as_json)
         return
-    settings = {**DEFAULTS, **flatten({"model": model}), **parse_overrides(overrides)}
+    settings = {**DEFAULTS, **given({"model": model}, overrides)}
     made = make_model(settings)
     shape = (
         models.input_shape(model, **options_of(settings, "model"))

@@ -20,7 +20,7 @@ from lamina.cli.building import (
     make_trainer,
 )
 from lamina.cli.errors import INTERRUPTED, ConfigError, configuring
-from lamina.cli.layers import DEFAULTS, Settings, flatten, parse_overrides, read_toml
+from lamina.cli.layers import DEFAULTS, Settings, given, read_toml
 from lamina.cli.options import (
     EXISTING_FOLDER,
     FILE,
@@ -114,12 +114,7 @@ def _settings(
 ) -> Settings:
     """The layers, one over the other; a resumed run's own settings come before the new ones."""
     own = RunFolder(resume).settings() if resume else {}
-    given = {key: value for key, value in options.items() if value is not None}
-    new = {
-        **(read_toml(config) if config else {}),
-        **flatten(given),
-        **parse_overrides(overrides),
-    }
+    new = {**(read_toml(config) if config else {}), **given(options, overrides)}
     for key, value in new.items():
         if own and own.get(key) != value and key.partition(".")[0] not in CHANGEABLE:
             was = f"was {own[key]!r}" if key in own else "was left at its default"
