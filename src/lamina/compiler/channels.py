@@ -8,12 +8,13 @@ their own.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from lamina.compiler.grouping import source
 from lamina.compiler.machines import Machine
 from lamina.compiler.passes.views import as_view
 from lamina.compiler.splitting import Split, block, is_loop, own_axes
+from lamina.compiler.winograd.operations import Joined, Tiled
 from lamina.core.node import Node
 from lamina.core.program import Program
 from lamina.core.types import Shape
@@ -58,6 +59,10 @@ class Channels:
             self.weights.add(id(node))
         elif isinstance(operation, Contraction) and len(operation.reads) == 2:
             self._product(node, operation)
+        elif isinstance(operation, Tiled):
+            self._around(node.operands[0], operation.around(node.operands[0].shape))
+        elif isinstance(operation, Joined):
+            self.axes[id(node)] = len(node.shape) - 3
         else:
             self._follow(node)
 
@@ -78,20 +83,26 @@ class Channels:
     def _surround(self, image: Node, operation: Contraction, place: int) -> None:
         """Note the zeros that a contraction reads around an image."""
         read = operation.reads[place]
+        wanted = []
+        for index, size in zip(read.indices, read.shape, strict=True):
+            low, high = index.bounds(operation.extents)
+            wanted.append(max(-low, high - size + 1, 0))
+            if index.divisor != 1 or wanted[-1] > WIDEST:
+                return
+        self._around(image, wanted)
+
+    def _around(self, image: Node, wanted: Sequence[int]) -> None:
+        """Note how many zeros are wanted around an image along each axis."""
         base = source(image)
         axes = _same_axes(base.shape, image.shape)
         if axes is None or (not base.operands and len(base.shape) < 2):
             return
         halo = list(self.halos.get(id(base), (0,) * len(base.shape)))
-        for axis, (index, size) in enumerate(zip(read.indices, read.shape, strict=True)):
-            low, high = index.bounds(operation.extents)
-            wanted = max(-low, high - size + 1, 0)
-            if index.divisor != 1 or wanted > WIDEST:
+        for axis, width in enumerate(wanted):
+            if width and axis not in axes:
                 return
-            if wanted and axis in axes:
-                halo[axes[axis]] = max(halo[axes[axis]], wanted)
-            elif wanted:
-                return
+            if width:
+                halo[axes[axis]] = max(halo[axes[axis]], width)
         self.halos[id(base)] = tuple(halo)
 
     def _follow(self, node: Node) -> None:

@@ -17,7 +17,8 @@ from lamina.compiler.passes.numbers import as_const
 from lamina.compiler.passes.rewriting import consumers
 from lamina.compiler.passes.sums import adds_up
 from lamina.compiler.passes.views import as_view
-from lamina.core.node import Node
+from lamina.compiler.winograd.operations import Joined
+from lamina.core.node import Node, Operation
 from lamina.core.program import Program
 from lamina.ops.contraction import Contraction
 from lamina.ops.pointwise import Pointwise
@@ -214,10 +215,17 @@ def _alike(node: Node, base: Node) -> bool:
         return False
     if isinstance(base.operation, Pointwise):
         return True
-    if not isinstance(base.operation, Contraction) or base.operation.is_view:
+    if not can_be_base(base.operation):
         return False
     kinds = {o.dtype for o in node.operands} | {node.dtype, base.dtype}
     return len(kinds) == 1 and base.dtype.kind == "f"
+
+
+def can_be_base(operation: Operation) -> bool:
+    """Return whether functions can be applied to an operation's result before it is stored."""
+    if isinstance(operation, Contraction):
+        return not operation.is_view
+    return isinstance(operation, Joined)
 
 
 def _calls(node: Node) -> int:

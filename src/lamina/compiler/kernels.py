@@ -9,11 +9,14 @@ from functools import lru_cache
 from lamina.compiler.ir import Buffer, Kernel
 from lamina.compiler.layouts import Layout
 from lamina.compiler.lowering import lower
+from lamina.compiler.lowering.building import Body
 from lamina.compiler.lowering.contraction import can_finish, can_lead, finish_contraction
 from lamina.compiler.lowering.finish import BASE, Finish, Stage
 from lamina.compiler.lowering.pointwise import finish_pointwise
 from lamina.compiler.lowering.sort import scratch
+from lamina.compiler.lowering.winograd import finish_joined
 from lamina.compiler.machines import Machine
+from lamina.compiler.winograd.operations import Joined
 from lamina.core.node import Operation
 from lamina.ops.contraction import Contraction
 from lamina.ops.scalar import Scalar
@@ -22,14 +25,15 @@ from lamina.ops.structure import ArgSort
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a kernel computes: a contraction of the first arrays (if any), then its stages.
+    """What a kernel computes: a base from the first arrays (if there is one), then its stages.
 
-    With ``lead`` the contraction is a sum of that function of the first arrays. ``arrays``
-    are those that the stages read. ``stores`` says for each result whether it is the base or
-    which stage, and ``over`` the number of the array that it overwrites, or -1.
+    The base is a contraction, or outputs from tiles. With ``lead`` the contraction is a sum of that
+    function of the first arrays. ``arrays`` are those that the stages read. ``stores`` says for
+    each result whether it is the base or which stage, and ``over`` the number of the array that
+    it overwrites, or -1.
     """
 
-    base: Contraction | None
+    base: Contraction | Joined | None
     stages: tuple[Stage, ...]
     stores: tuple[int, ...]
     over: tuple[int, ...]
@@ -72,10 +76,19 @@ def kernel(
         body, chunks = finish_pointwise(finish, results, read, machine)
     else:
         target = stores.get(BASE, out.buffer("base"))
-        body, chunks = finish_contraction(work.base, target, operands, finish, machine, work.lead)
+        body, chunks = _finished(work, target, operands, finish, machine)
     others = [buffer for buffer in read if buffer not in results]
     buffers = (*results, *operands, *others)
     return Kernel(_name(work), buffers, body, chunks, len(results))
+
+
+def _finished(
+    work: Work, target: Buffer, operands: Sequence[Buffer], finish: Finish, machine: Machine
+) -> tuple[Body, int]:
+    if isinstance(work.base, Joined):
+        return finish_joined(work.base, target, operands, finish, machine)
+    assert work.base is not None
+    return finish_contraction(work.base, target, operands, finish, machine, work.lead)
 
 
 def _arrays(
@@ -89,7 +102,7 @@ def _arrays(
 def _name(work: Work) -> str:
     names = [stage.function.name for stage in work.stages]
     if work.base is not None:
-        names.insert(0, "contract")
+        names.insert(0, work.base.name)
     return "_".join(names[:2])
 
 

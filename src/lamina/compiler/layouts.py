@@ -35,6 +35,11 @@ class Layout:
         """How many bytes of memory the array reaches over."""
         return self.buffer("").bytes
 
+    def surrounded(self, widths: Shape) -> bool:
+        """Return whether at least so many zeros lie around the elements along each axis."""
+        halo = self.halo or (0,) * len(self.shape)
+        return all(own >= width for own, width in zip(halo, widths, strict=False))
+
 
 def row_major(type_: Type) -> Layout:
     """Return the layout in which the last axis runs fastest."""

@@ -26,7 +26,9 @@ from lamina.compiler.lowering.contraction import fills_lanes, sums_over_lanes
 from lamina.compiler.lowering.finish import BASE, Stage
 from lamina.compiler.machines import Machine
 from lamina.compiler.splitting import Split, split_along
-from lamina.core.node import Node
+from lamina.compiler.winograd.operations import Joined, Tiled
+from lamina.compiler.winograd.rewriting import use_winograd
+from lamina.core.node import Node, Operation
 from lamina.core.program import Program
 from lamina.core.types import Array, Type
 from lamina.ops.contraction import Contraction
@@ -84,6 +86,8 @@ class Planner:
         weights = {*static, *self.replaced.values()}
         batch = find_batch(program, machine, weights)
         program, self.batch = block_batch(program, batch, machine)
+        if not batch.length:
+            program = use_winograd(program, static)
         self.program = program
         self.plan = Plan()
         self.places: dict[int, Place] = {}
@@ -199,6 +203,9 @@ class Planner:
             self._rename(base)
         elif isinstance(base.operation, Pointwise):
             self._pointwise(unit.nodes)
+        elif isinstance(base.operation, Joined):
+            given = [self.places[id(o)] for o in base.operands]
+            self._kernel(base, given, unit.nodes[1:], unit.nodes)
         elif not isinstance(base.operation, Contraction):
             self._single(base)
         elif not self._view(base):
@@ -208,13 +215,21 @@ class Planner:
         """Plan an operation that has a kernel to itself."""
         in_order = isinstance(node.operation, RandomBits | FoldIn)
         layout = row_major(node.type) if in_order else self._layout(node)
-        given = [self.places[id(o)] for o in node.operands]
+        given = [self._surrounded(o, node.operation) for o in node.operands]
         storage = self._home(node, layout)
         extra = [self._temporary(layout)] if isinstance(node.operation, ArgSort) else []
         layouts = tuple(place.layout for place in given)
         made = plain_kernel(node.operation, layout, layouts, self.machine)
         self._step(made, [storage, *(place.storage for place in given), *extra], node)
         self.places[id(node)] = Place(layout, storage)
+
+    def _surrounded(self, node: Node, reader: Operation) -> Place:
+        """Return where an operand lies, with the zeros around it that its reader needs."""
+        place = self.places[id(node)]
+        wanted = reader.around(node.shape) if isinstance(reader, Tiled) else ()
+        if place.layout.surrounded(wanted):
+            return place
+        return self._turned(node, innermost(node.type, len(node.shape) - 3, wanted))
 
     def _pointwise(self, nodes: Sequence[Node]) -> None:
         self._kernel(None, [], nodes, nodes)
@@ -286,9 +301,9 @@ class Planner:
         over = tuple(_overwritten(home, given) for home in homes)
         outs = tuple(replace(layout, dtype=node.dtype) for node in kept)
         seen, read = outs, tuple(place.layout for place in given)
-        operation: Contraction | None = None if base is None else base.operation  # type: ignore[assignment]
+        operation: Contraction | Joined | None = None if base is None else base.operation  # type: ignore[assignment]
         split = None if base is None or lead is not None else self._split(base)
-        if split is not None and operation is not None:
+        if split is not None and isinstance(operation, Contraction):
             operation, layout = split.contraction(operation), split.result(layout)
             seen, read = tuple(map(split.result, seen)), tuple(map(split.result, read))
         work = Work(

@@ -20,7 +20,7 @@ from lamina.functions.pooling import Pooled, plane_indices
 from lamina.functions.spatial import check_image, loops, sizes
 from lamina.ops.contraction import Contraction
 from lamina.ops.gather import Gather
-from lamina.ops.loops import contraction
+from lamina.ops.loops import Loop, contraction
 from lamina.ops.window import WindowArgMax, WindowMax
 from lamina.tensors import Tensor, apply, as_tensor, composite
 
@@ -143,7 +143,8 @@ def _adaptive_avg_pool(op: str, input: Tensor, output_size: OutputSize) -> Tenso
     for extent, target in zip(input.shape[-len(targets) :], targets, strict=True):
         start, stop = (bound[:, None] for bound in _bounds(extent, target))
         a = np.arange(extent)
-        matrices.append(as_tensor(((a >= start) & (a < stop)).astype(input.dtype)))
+        if extent % target:
+            matrices.append(as_tensor(((a >= start) & (a < stop)).astype(input.dtype)))
         counts = np.multiply.outer(counts, (stop - start)[:, 0])
     sums = apply(_sum_contraction(input.shape, targets), input, *matrices)
     return sums / as_tensor(counts.astype(input.dtype))
@@ -151,12 +152,16 @@ def _adaptive_avg_pool(op: str, input: Tensor, output_size: OutputSize) -> Tenso
 
 @lru_cache(maxsize=1024)
 def _sum_contraction(shape: Shape, targets: Shape) -> Contraction:
+    """Return the sums over windows: side by side where they divide an axis, else by matrices."""
     rank = len(targets)
     lead = loops("nc"[rank + 2 - len(shape) :], shape[:-rank])
-    a, i = loops("abc", shape[-rank:]), loops("zyx"[3 - rank :], targets)
-    pairs = zip(i, a, targets, shape[-rank:], strict=True)
-    matrices = [((n, m), (row, column)) for row, column, n, m in pairs]
-    return contraction((*lead, *i), (shape, (*lead, *a)), *matrices)
+    i, places, matrices = loops("zyx"[3 - rank :], targets), [], []
+    for name, row, m, n in zip("abc", i, targets, shape[-rank:], strict=False):
+        width, rest = divmod(n, m)
+        column = Loop(name, n if rest else width)
+        places.append(column if rest else row if width == 1 else width * row + column)
+        matrices += [((m, n), (row, column))] * bool(rest)
+    return contraction((*lead, *i), (shape, (*lead, *places)), *matrices)
 
 
 def _adaptive_max_pool(

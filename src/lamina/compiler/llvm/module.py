@@ -113,9 +113,10 @@ def optimise(text: str, to: binding.TargetMachine | None = None) -> binding.Modu
     module = binding.parse_assembly(text)
     module.triple, module.data_layout = to.triple, str(to.target_data)
     module.verify()
-    options = binding.create_pipeline_tuning_options(speed_level=3)
+    # Tiles are unrolled and in vectors already: more of LLVM's own only costs time to compile.
+    options = binding.create_pipeline_tuning_options(speed_level=1)
     options.loop_vectorization = True
-    options.loop_unrolling = False  # tiles are unrolled already; more only costs time to compile
+    options.slp_vectorization = options.loop_unrolling = False
     builder = binding.create_pass_builder(to, options)
     builder.getModulePassManager().run(module, builder)
     return module

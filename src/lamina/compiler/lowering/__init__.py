@@ -18,7 +18,9 @@ from lamina.compiler.lowering.window import (
     lower_select,
     lower_spread,
 )
+from lamina.compiler.lowering.winograd import lower_joined, lower_tiled
 from lamina.compiler.machines import Machine
+from lamina.compiler.winograd.operations import Joined, Tiled
 from lamina.core.node import Operation
 from lamina.ops.contraction import Contraction
 from lamina.ops.gather import Gather, ScatterAdd
@@ -47,6 +49,8 @@ LOWERINGS: dict[type[Operation], Lowering] = {
     ArgSort: lower_argsort,
     RandomBits: lower_random_bits,
     FoldIn: lower_fold_in,
+    Tiled: lower_tiled,
+    Joined: lower_joined,
 }
 
 

@@ -21,15 +21,16 @@ from lamina.compiler.ir import (
     Expression,
     For,
     If,
+    Limit,
     Load,
     Local,
     Number,
     Op,
-    Statement,
     Store,
     op,
 )
-from lamina.compiler.lowering.building import Body, count, inside, moved, nest, zero
+from lamina.compiler.lowering.building import Body, count, inside, moved, zero
+from lamina.compiler.lowering.clips import clips_of
 from lamina.compiler.lowering.division import Division, divide
 from lamina.compiler.machines import Machine
 from lamina.core.types import DType, bool_, int64
@@ -63,25 +64,36 @@ def _search(
     best, value = Local("best", x.dtype), Local("value", x.dtype)
     windows = _Windows(operation, x, [out], machine, out)
     result = PLACE if wants_place else best
-    start = (Assign(best, _least(x.dtype)), Assign(FOUND, FALSE), Assign(PLACE, Number(0, int64)))
+    start: Body = (Assign(best, _least(x.dtype)),)
+    if wants_place:
+        start = (*start, Assign(FOUND, FALSE), Assign(PLACE, Number(0, int64)))
 
     def visit(places: Places) -> Body:
+        load = Assign(value, Load(x, windows.indices(places)))
+        if not wants_place:
+            greatest = Op("select", (_replaces(value, best), value, best), x.dtype)
+            return load, Assign(best, greatest)
         number = windows.number(places)
-        better = op("or", op("not", FOUND), _greater(value, best))
-        keep: list[Statement] = [
-            Assign(value, Load(x, windows.indices(places))),
-            Assign(BETTER, better),
+        return (
+            load,
+            Assign(BETTER, op("or", op("not", FOUND), _greater(value, best))),
             Assign(best, Op("select", (BETTER, value, best), x.dtype)),
             Assign(FOUND, TRUE),
-        ]
-        if wants_place:
-            keep.append(Assign(PLACE, Op("select", (BETTER, number, PLACE), int64)))
-        return tuple(keep)
+            Assign(PLACE, Op("select", (BETTER, number, PLACE), int64)),
+        )
 
     def one(places: Places) -> Body:
         return (*start, *windows.visit(visit, places), Store(out, windows.target(places), result))
 
     return windows.nest(one), windows.division.chunks
+
+
+def _replaces(value: Expression, best: Expression) -> Expression:
+    """Return ``value > best``, or that value is NaN: what the maximum is then, whatever it was."""
+    greater = op("less", best, value)
+    if value.dtype.kind != "f":
+        return greater
+    return op("or", greater, op("not_equal", value, value))
 
 
 def _greater(value: Expression, best: Expression) -> Expression:
@@ -254,11 +266,18 @@ class _Windows:
     def visit(self, body: Visit, places: Places) -> Body:
         """Return the loops over the places of a window, those outside it left out."""
         inner = body(places)
-        indices = self.indices(places)
-        checks = [inside(indices[axis], size) for axis, size in self.loose]
-        if checks:
+        loose = [(self.read.indices[axis], size) for axis, size in self.loose]
+        clips = clips_of([pair for pair in loose if pair[0].divisor == 1], self.loops)
+        clips = [clip for clip in clips if clip.loop >= self.rank]
+        if len(clips) < len(loose):
+            checks = [inside(moved(index, places), size) for index, size in loose]
             inner = (If(reduce(lambda a, b: op("and", a, b), checks), inner),)
-        return nest(self.loops[self.rank :], self.extents[self.rank :], *inner)
+        for n in reversed(range(self.rank, len(self.extents))):
+            own = [clip for clip in clips if clip.loop == n]
+            starts = (Limit(Affine(0)), *(clip.start for clip in own))
+            stops = (Limit(Affine(self.extents[n])), *(clip.stop for clip in own))
+            inner = (For(self.loops[n], starts, stops, inner),)
+        return inner
 
     def indices(self, places: Places) -> tuple[Expression, ...]:
         """Return where an element stands in the buffer that windows lie in."""

@@ -1,0 +1,142 @@
+"""The transforms of images into tiles and of tiles into images, as operations.
+
+They exist in the compiler alone, after all differentiation. Tiles start at every second row and
+column; where an image is odd, the last ones are moved back by one, over outputs of those before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from lamina.core.errors import ShapeError
+from lamina.core.node import Example, Operation
+from lamina.core.types import Array, Shape, Type
+
+PLACES = 16
+"""Places in a tile of inputs, and products for a tile of outputs."""
+
+Matrix = tuple[tuple[float, ...], ...]
+
+INPUTS: Matrix = ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1))
+"""Bᵀ: from four inputs in a line to four terms."""
+
+FILTERS: Matrix = ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1))
+"""G: from three weights in a line to four factors."""
+
+OUTPUTS: Matrix = ((1, 1, 1, 0), (0, 1, -1, -1))
+"""Aᵀ: from four products in a line to two outputs."""
+
+
+def starts(size: int) -> list[int]:
+    """Return where the tiles along an axis of outputs start."""
+    return [min(2 * n, size - 2) for n in range(-(-size // 2))]
+
+
+def tiles(shape: Shape) -> int:
+    """Return how many tiles outputs [C, H, W] or [N, C, H, W] have in each channel."""
+    *before, rows, columns = shape
+    return prod(before[:-1]) * -(-rows // 2) * -(-columns // 2)
+
+
+def transformed(x: Array, matrix: Matrix) -> Array:
+    """Return the last two axes multiplied by a matrix from both sides: M x Mᵀ."""
+    factor = np.array(matrix, x.dtype)
+    found: Array = factor @ x @ factor.T
+    return found
+
+
+def _images(shape: Shape) -> bool:
+    return len(shape) in (3, 4) and min(shape[-2:]) > 1
+
+
+@dataclass(frozen=True)
+class Tiled(Operation):
+    """Bᵀ d B of all tiles: images [C, H, W] or [N, C, H, W] to [16, N · tiles, C].
+
+    ``image`` is the size of the convolution's result and ``origin`` where its first window begins:
+    minus the padding. Beyond an image there are zeros.
+    """
+
+    image: Shape
+    origin: Shape
+
+    @property
+    def name(self) -> str:
+        return "winograd_tiles"
+
+    def around(self, shape: Shape) -> Shape:
+        """Return how many zeros are read around images along each axis."""
+        ends = zip(self.image, self.origin, shape[-2:], strict=True)
+        widths = [max(0, -start, size + 2 + start - length) for size, start, length in ends]
+        return (*(0 for _ in shape[:-2]), *widths)
+
+    def infer(self, *operands: Type) -> Type:
+        (x,) = operands
+        if not _images(x.shape) or min(self.image) < 2:
+            raise ShapeError(
+                f"{self.name}: expected images [N, C, H, W] and results of at least 2 × 2, "
+                f"got {x} and {self.image}"
+            )
+        return Type((PLACES, tiles((*x.shape[:-2], *self.image)), x.shape[-3]), x.dtype)
+
+    def evaluate(self, *operands: Array) -> Array:
+        (x,) = operands
+        widths = self.around(x.shape)
+        padded = np.pad(x, [(n, n) for n in widths])
+        rows, columns = (
+            np.add.outer(np.array(starts(size)) + start + n, np.arange(4))
+            for size, start, n in zip(self.image, self.origin, widths[-2:], strict=True)
+        )
+        found = padded[..., rows[:, None, :, None], columns[None, :, None, :]]
+        terms = transformed(found.reshape(-1, *found.shape[-5:]), INPUTS)
+        return np.moveaxis(terms, (4, 5, 0, 2, 3, 1), range(6)).reshape(PLACES, -1, x.shape[-3])
+
+    @classmethod
+    def examples(cls, rng: np.random.Generator) -> Iterator[Example]:
+        yield Example(cls((4, 6), (-1, -1)), (rng.normal(size=(3, 4, 6)),))
+        yield Example(cls((3, 5), (0, 0)), (rng.normal(size=(2, 17, 5, 7)),))
+        yield Example(cls((7, 4), (-2, -1)), (rng.normal(size=(1, 40, 5, 4)),))
+
+
+@dataclass(frozen=True)
+class Joined(Operation):
+    """Aᵀ M A of all tiles: products [16, C, N · tiles] to images [C, H, W] or [N, C, H, W]."""
+
+    shape: Shape
+
+    @property
+    def name(self) -> str:
+        return "winograd_outputs"
+
+    def infer(self, *operands: Type) -> Type:
+        (x,) = operands
+        if not _images(self.shape) or x.shape != self.products:
+            raise ShapeError(
+                f"{self.name}: expected products {self.products} for images {self.shape}, got {x}"
+            )
+        return Type(self.shape, x.dtype)
+
+    @property
+    def products(self) -> Shape:
+        """The operand's shape."""
+        return PLACES, self.shape[-3], tiles(self.shape)
+
+    def evaluate(self, *operands: Array) -> Array:
+        (x,) = operands
+        rows, columns = map(starts, self.shape[-2:])
+        split = x.reshape(4, 4, x.shape[1], -1, len(rows), len(columns))
+        pairs = transformed(np.moveaxis(split, (3, 2, 4, 5, 0, 1), range(6)), OUTPUTS)
+        out = np.empty((*pairs.shape[:2], *self.shape[-2:]), x.dtype)
+        for n, row in reversed(list(enumerate(rows))):
+            for m, column in reversed(list(enumerate(columns))):
+                out[:, :, row : row + 2, column : column + 2] = pairs[:, :, n, m]
+        return out.reshape(self.shape)
+
+    @classmethod
+    def examples(cls, rng: np.random.Generator) -> Iterator[Example]:
+        for shape in ((3, 4, 6), (2, 17, 3, 5), (1, 40, 7, 4)):
+            yield Example(cls(shape), (rng.normal(size=cls(shape).products),))
