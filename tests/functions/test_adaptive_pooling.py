@@ -63,6 +63,20 @@ def test_equals_pooling_where_the_target_divides() -> None:
     )
 
 
+def test_what_is_not_a_number_stays_in_its_window() -> None:
+    x = np.ones((1, 1, 6, 4))
+    x[0, 0, 2, 1] = np.nan
+    means = adaptive_avg_pool2d(tensor(x), (3, 2)).numpy()
+    assert np.argwhere(np.isnan(means)).tolist() == [[0, 0, 1, 0]]
+
+
+def test_an_image_of_the_wanted_size_stays_as_it_is() -> None:
+    program = lamina.compile(lambda x: adaptive_avg_pool2d(x, (6, 1))).show(
+        "passes", lamina.ones(2, 3, 6, 1)
+    )
+    assert program.splitlines()[-1].split() == ["return", "x1"]
+
+
 def test_none_keeps_an_axis() -> None:
     x = tensor(draw((3, 4, 5)))
     assert adaptive_avg_pool2d(x, (None, 2)).shape == (3, 4, 2)

@@ -159,7 +159,8 @@ def _sum_contraction(shape: Shape, targets: Shape) -> Contraction:
     for name, row, m, n in zip("abc", i, targets, shape[-rank:], strict=False):
         width, rest = divmod(n, m)
         column = Loop(name, n if rest else width)
-        places.append(column if rest else row if width == 1 else width * row + column)
+        first = width * row if m > 1 and not rest else 0
+        places.append(row if width == 1 and not rest else column + first)
         matrices += [((m, n), (row, column))] * bool(rest)
     return contraction((*lead, *i), (shape, (*lead, *places)), *matrices)
 
