@@ -13,6 +13,7 @@ import lamina
 import lamina.functions as F
 from lamina import nn
 from lamina.compiler import llvm
+from lamina.compiler.executable import Executable
 from lamina.compiler.machines import Machine, named
 from lamina.compiler.passes.pipeline import optimise
 from lamina.compiler.winograd.operations import FILTERS, INPUTS, OUTPUTS, Joined, Tiled
@@ -139,6 +140,11 @@ SMALL: dict[str, tuple[Convolution, Shape, Shape]] = {
     "few channels": (F.conv2d, (32, 20, 20), (32, 32, 3, 3)),
     "few tiles": (F.conv2d, (256, 8, 8), (256, 256, 3, 3)),
     "one row": (F.conv2d, (64, 3, 200), (64, 64, 3, 3)),
+    "some filters": (lambda x, w: F.conv2d(x, w[:64]), (64, 20, 20), (80, 64, 3, 3)),
+    "some weights": (lambda x, w: F.conv2d(x, w[:, :, 1:4, :3]), (64, 20, 20), (64, 64, 5, 4)),
+    "some channels": (lambda x, w: F.conv2d(x[8:72], w), (80, 20, 20), (64, 64, 3, 3)),
+    "one of images": (lambda x, w: F.conv2d(x[:1], w)[0], (2, 64, 20, 20), (64, 64, 3, 3)),
+    "some images": (lambda x, w: F.conv2d(x[:2], w), (3, 64, 20, 20), (64, 64, 3, 3)),
     "transposed": (F.conv_transpose2d, (64, 20, 20), (64, 64, 3, 3)),
 }
 
@@ -148,6 +154,27 @@ def test_others_stay_as_they_are(name: str) -> None:
     function, shape, filters = SMALL[name]
     program = traced(function, *arrays(shape, filters))
     assert use_winograd(program, {1}) is program
+
+
+@pytest.mark.parametrize(
+    "name", ["some filters", "some weights", "some channels", "some images", "one of images"]
+)
+def test_what_is_cut_out_is_compiled_as_before(name: str) -> None:
+    function, shape, filters = SMALL[name]
+    x, w = arrays(shape, filters)
+    program = lamina.trace(function, x, w)
+    (want,) = program.evaluate(x, w)
+    (got,) = Executable(program, static=[1])(x, w)
+    check_close(got, want)
+
+
+@pytest.mark.parametrize("padding", [0, 1])
+def test_a_part_of_an_image(padding: int) -> None:
+    x, w = arrays((64, 24, 20), (64, 64, 3, 3))
+    program = traced(lambda x, w: F.conv2d(x[:, 3:19, 2:], w, padding=padding), x, w)
+    assert in_tiles(program)
+    (got,), (want,) = use_winograd(program, {1}).evaluate(x, w), program.evaluate(x, w)
+    check_close(got, want)
 
 
 def test_only_weights_that_stay_are_transformed() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -115,29 +115,31 @@ def _worth_it(shape: Shape, filters: Shape) -> bool:
 
 def _origin(spec: Contraction, filters: Read, images: Read) -> Shape | None:
     """Return where the first window begins, if the loops are those of a convolution."""
-    rank, total = spec.out_rank, len(spec.extents)
-    units = max(0, len(images.indices) - rank)
-    if total != rank + 3 or len(images.indices) < rank or prod(images.shape[:units]) != 1:
-        return None
-    loops = [_loop(index) for index in filters.indices]
-    if loops[0] != rank - 3 or sorted(loops[1:]) != [rank, rank + 1, rank + 2]:
+    rank, units = spec.out_rank, len(images.indices) - spec.out_rank
+    loops = _loops(spec, filters.shape, filters.indices)
+    if units < 0 or loops is None or len(spec.extents) != rank + 3 or loops[0] != rank - 3:
         return None
     given, *window = loops[1:]
-    before = images.indices[units:-3]
-    if any(not is_loop(index, n) for n, index in enumerate(before)):
-        return None
-    if not is_loop(images.indices[-3], given):
+    channels = _loops(spec, images.shape[units:-2], images.indices[units:-2])
+    if min(loops[1:]) < rank or channels != [*range(rank - 3), given]:
         return None
     places = zip(images.indices[-2:], (rank - 2, rank - 1), window, strict=True)
     if any(not _slides(index, place, step) for index, place, step in places):
         return None
+    if prod(images.shape[:units]) != 1 or any(i.constant for i in images.indices[:units]):
+        return None
     return tuple(index.constant for index in images.indices[-2:])
 
 
-def _loop(index: AffineIndex) -> int:
-    """Return the loop that an index is, or -1."""
-    found = [n for n in range(len(index.coefficients)) if is_loop(index, n)]
-    return found[0] if found else -1
+def _loops(spec: Contraction, shape: Shape, indices: Sequence[AffineIndex]) -> list[int] | None:
+    """Return the loops that indices are, if each goes over the whole of its axis."""
+    found = []
+    for size, index in zip(shape, indices, strict=True):
+        loops = [n for n, extent in enumerate(spec.extents) if extent == size and is_loop(index, n)]
+        if not loops:
+            return None
+        found += loops
+    return found
 
 
 def _slides(index: AffineIndex, place: int, step: int) -> bool:
