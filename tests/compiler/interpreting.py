@@ -17,9 +17,11 @@ POISON = 0xFE
 """What memory is filled with at first: -1.7e38 in float32, so that reading it is noticed."""
 
 
-def interpreted(program: Program, operands: Sequence[Array], machine: Machine) -> list[Array]:
+def interpreted(
+    program: Program, operands: Sequence[Array], machine: Machine, static: Sequence[int] = ()
+) -> list[Array]:
     """Return the outputs of the program's plan, run by the interpreter."""
-    return run_plan(Planner(program, machine).plan, operands)
+    return run_plan(Planner(program, machine, static=static).plan, operands)
 
 
 def run_plan(plan: Plan, operands: Sequence[Array]) -> list[Array]:

@@ -53,9 +53,10 @@ def check_program(
     program: Program,
     operands: Sequence[Array],
     check: Callable[[Array, Array], None] = check_close,
+    static: Sequence[int] = (),
 ) -> Executable:
     """The program's native code gives what the reference does, twice."""
-    executable = Executable(program)
+    executable = Executable(program, static=static)
     wanted = program.evaluate(*operands)
     for got in (executable(*operands), executable(*operands)):
         for one, want in zip(got, wanted, strict=True):

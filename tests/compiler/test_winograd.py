@@ -72,7 +72,7 @@ def test_tiles_compute_what_convolutions_do(before: Shape, size: Shape, padding:
 def test_the_interpreter_agrees(example: Example, machine: Machine) -> None:
     operands = in_float32(example.operands)
     program = program_of(example.operation, operands)
-    (got,) = interpreted(program, operands, machine)
+    (got,) = interpreted(program, operands, machine, static=[0])  # no batch
     check_close(got, example.operation.evaluate(*operands))
 
 
@@ -82,7 +82,7 @@ def test_native_code_gives_what_the_reference_does(
     example: Example, floats: Callable[..., tuple[Array, ...]]
 ) -> None:
     operands = floats(example.operands)
-    check_program(program_of(example.operation, operands), operands)
+    check_program(program_of(example.operation, operands), operands, static=[0])  # no batch
 
 
 @pytest.mark.parametrize("images", [1, 2, 3])

@@ -55,14 +55,14 @@ class Channels:
 
     def _node(self, node: Node) -> None:
         operation = node.operation
+        if isinstance(operation, Joined):
+            self.axes[id(node)] = len(node.shape) - 3
         if all(id(source(operand)) in self.weights for operand in node.operands):
             self.weights.add(id(node))
         elif isinstance(operation, Contraction) and len(operation.reads) == 2:
             self._product(node, operation)
         elif isinstance(operation, Tiled):
             self._around(node.operands[0], operation.around(node.operands[0].shape))
-        elif isinstance(operation, Joined):
-            self.axes[id(node)] = len(node.shape) - 3
         else:
             self._follow(node)
 

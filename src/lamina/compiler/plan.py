@@ -204,7 +204,7 @@ class Planner:
         elif isinstance(base.operation, Pointwise):
             self._pointwise(unit.nodes)
         elif isinstance(base.operation, Joined):
-            given = [self.places[id(o)] for o in base.operands]
+            given = [self._operand(o, base.operation) for o in base.operands]
             self._kernel(base, given, unit.nodes[1:], unit.nodes)
         elif not isinstance(base.operation, Contraction):
             self._single(base)
@@ -215,7 +215,7 @@ class Planner:
         """Plan an operation that has a kernel to itself."""
         in_order = isinstance(node.operation, RandomBits | FoldIn)
         layout = row_major(node.type) if in_order else self._layout(node)
-        given = [self._surrounded(o, node.operation) for o in node.operands]
+        given = [self._operand(o, node.operation) for o in node.operands]
         storage = self._home(node, layout)
         extra = [self._temporary(layout)] if isinstance(node.operation, ArgSort) else []
         layouts = tuple(place.layout for place in given)
@@ -223,13 +223,15 @@ class Planner:
         self._step(made, [storage, *(place.storage for place in given), *extra], node)
         self.places[id(node)] = Place(layout, storage)
 
-    def _surrounded(self, node: Node, reader: Operation) -> Place:
-        """Return where an operand lies, with the zeros around it that its reader needs."""
+    def _operand(self, node: Node, reader: Operation) -> Place:
+        """Return where an operand lies: for tiles, channels innermost and zeros around images."""
         place = self.places[id(node)]
-        wanted = reader.around(node.shape) if isinstance(reader, Tiled) else ()
-        if place.layout.surrounded(wanted):
+        if not isinstance(reader, Tiled | Joined):
             return place
-        return self._turned(node, innermost(node.type, len(node.shape) - 3, wanted))
+        axis, zeros = reader.channels(node.shape), reader.around(node.shape)
+        if place.layout.strides[axis] == 1 and place.layout.surrounded(zeros):
+            return place
+        return self._turned(node, innermost(node.type, axis, zeros))
 
     def _pointwise(self, nodes: Sequence[Node]) -> None:
         self._kernel(None, [], nodes, nodes)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from math import prod
 
 from lamina.compiler.ir import (
+    LANE,
     Affine,
     Buffer,
     Expression,
@@ -27,10 +29,32 @@ Limits = tuple[tuple[Limit, ...], tuple[Limit, ...]]
 
 NO_LIMITS: Limits = ((), ())
 
+BLOCK = "block"
+"""The loop over vectors."""
+
 
 def count(loop: str, extent: int, *body: Statement) -> For:
     """Return ``for loop in range(extent): body``."""
     return For(loop, (Limit(Affine(0)),), (Limit(Affine(extent)),), body)
+
+
+def in_lanes(extent: int, width: int, one: Callable[[Affine], Body]) -> Body:
+    """Return the loop over an extent in vectors, what is left over in some lanes of one more.
+
+    ``one`` returns the body for the element at an index.
+    """
+    whole, rest = divmod(extent, width)
+    found: Body = ()
+    if whole:
+        along = Affine(0, ((BLOCK, width), (LANE, 1)))
+        found = (count(BLOCK, whole, _vector(width, width, one(along))),)
+    if rest:
+        found = (*found, _vector(rest, width, one(Affine(whole * width, ((LANE, 1),)))))
+    return found
+
+
+def _vector(lanes: int, width: int, body: Body) -> For:
+    return replace(count(LANE, lanes, *body), lanes=width)
 
 
 def nest(loops: Sequence[str], shape: Shape, *body: Statement) -> Body:

@@ -29,7 +29,7 @@ from lamina.compiler.ir import (
     Store,
     op,
 )
-from lamina.compiler.lowering.building import Body, count, inside, moved, zero
+from lamina.compiler.lowering.building import Body, in_lanes, inside, moved, zero
 from lamina.compiler.lowering.clips import clips_of
 from lamina.compiler.lowering.division import Division, divide
 from lamina.compiler.machines import Machine
@@ -243,18 +243,9 @@ class _Windows:
         outer = [n for n in range(self.rank) if n != self.lane]
         if self.lane < 0:
             return self._around(outer, one(places))
-        whole, rest = divmod(self.extents[self.lane], self.width)
-        along = Affine(0, (("block", self.width), ("lane", 1)))
-        lanes = self._lanes(self.width, one({**places, self.lane: along}))
-        body: Body = (count("block", whole, lanes),)
-        if rest:
-            end = Affine(whole * self.width, (("lane", 1),))
-            body = (*body, self._lanes(rest, one({**places, self.lane: end})))
+        extent = self.extents[self.lane]
+        body = in_lanes(extent, self.width, lambda at: one({**places, self.lane: at}))
         return self._around(outer, body)
-
-    def _lanes(self, number: int, body: Body) -> For:
-        loop = count("lane", number, *body)
-        return For(loop.loop, loop.starts, loop.stops, loop.body, self.width)
 
     def _around(self, loops: list[int], body: Body) -> Body:
         for n in reversed(loops):

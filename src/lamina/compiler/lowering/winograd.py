@@ -1,4 +1,7 @@
-"""Loops for Winograd's transforms: lanes along channels, a tile's elements in registers."""
+"""Loops for Winograd's transforms: lanes along channels, a tile's elements in registers.
+
+Channels are neighbours in all buffers, and images have the zeros around them that are read.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from lamina.compiler.ir import (
-    LANE,
     Affine,
     Assign,
     Buffer,
@@ -20,14 +22,14 @@ from lamina.compiler.ir import (
     Store,
     op,
 )
-from lamina.compiler.lowering.building import Body, Limits, count, plus
+from lamina.compiler.lowering.building import Body, Limits, in_lanes, plus
 from lamina.compiler.lowering.division import UNDIVIDED, Division, divide
 from lamina.compiler.lowering.finish import Finish, stored
 from lamina.compiler.machines import Machine
 from lamina.compiler.winograd.operations import INPUTS, OUTPUTS, Joined, Matrix, Tiled
 from lamina.core.types import Shape, float32
 
-IMAGE, ROW, COLUMN, BLOCK = "image", "row", "column", "block"
+IMAGE, ROW, COLUMN = "image", "row", "column"
 
 Square = list[list[Expression]]
 
@@ -37,6 +39,7 @@ def lower_tiled(
 ) -> tuple[Body, int]:
     """Return the loops that transform inputs, which have zeros around them."""
     (x,) = operands
+    assert x.strides[-3] == out.strides[2] == 1
     nest = _Nest((*x.shape[:-2], *operation.image), out.bytes)
 
     def one(place: _Place, channel: Affine) -> Body:
@@ -51,7 +54,7 @@ def lower_tiled(
         numbered = enumerate(term for line in terms for term in line)
         return (*before, *(Store(out, (Affine(n), place.tile, channel), t) for n, t in numbered))
 
-    return nest.around(one, x.shape[-3], _width(machine, (out, 2), (x, len(x.shape) - 3)))
+    return nest.around(one, x.shape[-3], machine.lanes(x.dtype.itemsize))
 
 
 def lower_joined(
@@ -66,6 +69,7 @@ def finish_joined(
 ) -> tuple[Body, int]:
     """Return the loops that transform products to outputs, and put each through ``finish``."""
     (x,) = operands
+    assert x.strides[1] == out.strides[-3] == 1
     nest = _Nest(operation.shape, x.bytes)
 
     def one(place: _Place, channel: Affine) -> Body:
@@ -77,15 +81,7 @@ def finish_joined(
             body = (*body, *finish(at, outputs[n][m]))
         return body
 
-    channels = len(out.shape) - 3
-    return nest.around(one, out.shape[channels], _width(machine, (x, 1), (out, channels)))
-
-
-def _width(machine: Machine, *axes: tuple[Buffer, int]) -> int:
-    """Return how many lanes run along an axis of buffers: as many as there are, or one."""
-    if any(buffer.strides[axis] != 1 for buffer, axis in axes):
-        return 1
-    return machine.lanes(axes[0][0].dtype.itemsize)
+    return nest.around(one, out.shape[-3], machine.lanes(x.dtype.itemsize))
 
 
 def _transformed(matrix: Matrix, x: Square) -> tuple[Body, Square]:
@@ -147,7 +143,7 @@ class _Nest:
             inner: Body = ()
             for columns in _along(COLUMN, self.width, UNDIVIDED, 0):
                 place = self._place(rows, columns)
-                lanes = _channels(channels, width, partial(one, place))
+                lanes = in_lanes(channels, width, partial(one, place))
                 inner = (*inner, columns.around(lanes))
             body = (*body, rows.around(inner))
         if self.images:
@@ -184,22 +180,3 @@ def _along(loop: str, size: int, division: Division, axis: int) -> Iterator[_Pie
     yield _Piece(loop, (starts, (*stops, Limit(Affine(whole)))), Affine(0, ((loop, 2),)), (0, 1))
     if size % 2:
         yield _Piece(loop, ((*starts, Limit(Affine(whole))), stops), Affine(size - 2), (1,))
-
-
-def _channels(channels: int, width: int, one: Callable[[Affine], Body]) -> Body:
-    """Return the loops over channels, in vectors where there are lanes."""
-    if width == 1:
-        return (count(BLOCK, channels, *one(Affine(0, ((BLOCK, 1),)))),)
-    whole, rest = divmod(channels, width)
-    found: list[Statement] = []
-    if whole:
-        along = Affine(0, ((BLOCK, width), (LANE, 1)))
-        found.append(count(BLOCK, whole, _lanes(width, width, one(along))))
-    if rest:
-        found.append(_lanes(rest, width, one(Affine(whole * width, ((LANE, 1),)))))
-    return tuple(found)
-
-
-def _lanes(number: int, width: int, body: Body) -> For:
-    loop = count(LANE, number, *body)
-    return For(LANE, loop.starts, loop.stops, loop.body, width)

@@ -68,6 +68,10 @@ class Tiled(Operation):
     def name(self) -> str:
         return "winograd_tiles"
 
+    def channels(self, shape: Shape) -> int:
+        """Return the axis of an operand that lanes run along."""
+        return len(shape) - 3
+
     def around(self, shape: Shape) -> Shape:
         """Return how many zeros are read around images along each axis."""
         ends = zip(self.image, self.origin, shape[-2:], strict=True)
@@ -119,6 +123,14 @@ class Joined(Operation):
                 f"{self.name}: expected products {self.products} for images {self.shape}, got {x}"
             )
         return Type(self.shape, x.dtype)
+
+    def channels(self, shape: Shape) -> int:
+        """Return the axis of an operand that lanes run along."""
+        return 1
+
+    def around(self, shape: Shape) -> Shape:
+        """Return how many zeros are read around products along each axis."""
+        return (0,) * len(shape)
 
     @property
     def products(self) -> Shape:
