@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 
@@ -13,6 +14,9 @@ settings.register_profile("lamina", deadline=None, derandomize="CI" in os.enviro
 settings.load_profile("lamina")
 
 os.environ["LAMINA_DEBUG"] = "verify"  # what every pass makes
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts jobs in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
