@@ -24,6 +24,7 @@ from lamina.compiler.layouts import (
 )
 from lamina.compiler.lowering.contraction import fills_lanes, sums_over_lanes
 from lamina.compiler.lowering.finish import BASE, Stage
+from lamina.compiler.lowering.order import FIRST_LEVEL
 from lamina.compiler.machines import Machine
 from lamina.compiler.splitting import Split, split_along
 from lamina.compiler.winograd.operations import Joined, Tiled
@@ -350,7 +351,8 @@ class Planner:
         if split is not None:
             given[split.operand] = self._packed(node.operands[split.operand], split)
             return given
-        if node.dtype.kind != "f" or not self._lanes(sums_over_lanes, node, out, given):
+        alone = len(given) == 1  # to turn it would take longer than to add it up
+        if alone or node.dtype.kind != "f" or not self._lanes(sums_over_lanes, node, out, given):
             return given
         for place, operand in enumerate(node.operands):
             turned = list(given)
@@ -366,7 +368,8 @@ class Planner:
         operand, operation = node.operands[place], node.operation
         assert isinstance(operation, Contraction)
         split = split_along(operation, place, self.machine.lanes(node.dtype.itemsize))
-        if split is None:
+        near = (id(operand), layout) in self.turned and layout.size <= FIRST_LEVEL
+        if split is None or near:
             return self._turned(operand, layout)
         self.splits[id(node)] = split
         return self._packed(operand, split)
