@@ -17,6 +17,7 @@ from lamina.compiler.ir import (
     Op,
     Prefetch,
     Statement,
+    Turn,
 )
 
 Body = tuple[Statement, ...]
@@ -51,7 +52,7 @@ class _Counter:
     def statement(self, statement: Statement, loops: Mapping[str, int]) -> Fraction:
         if isinstance(statement, If):
             return self.body(statement.body, loops)
-        if isinstance(statement, Prefetch):
+        if isinstance(statement, Prefetch | Turn):
             return Fraction(0)
         if not isinstance(statement, For):
             return Fraction(_sums(statement.value))

@@ -25,6 +25,7 @@ from lamina.compiler.ir import (
     Op,
     Statement,
     Store,
+    Turn,
 )
 from lamina.core.errors import GraphError
 from lamina.core.types import Array
@@ -60,6 +61,8 @@ class _Run:
                 self.memory[statement.buffer.name][place] += self.value(statement.value)
             elif isinstance(statement, Assign):
                 self.locals[statement.local.name] = self.value(statement.value)
+            elif isinstance(statement, Turn):
+                self.square(statement)
             elif isinstance(statement, If) and self.value(statement.condition):
                 self.statements(statement.body)
 
@@ -69,6 +72,11 @@ class _Run:
         for index in range(start, stop, statement.step):
             self.loops[statement.loop] = min(index, stop - statement.step)
             self.statements(statement.body)
+
+    def square(self, statement: Turn) -> None:
+        for places in np.ndindex(statement.size, statement.size):
+            self.loops["turn0"], self.loops["turn1"] = places
+            self.statements((statement.element(),))
 
     def affine(self, affine: Affine) -> int:
         return affine.constant + sum(c * self.loops[n] for n, c in affine.terms)

@@ -212,7 +212,36 @@ class Prefetch:
     indices: tuple[Expression, ...]
 
 
-Statement = For | Store | Accumulate | Assign | If | Prefetch
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """``target[…] = source[…]`` for a square of places from ``indices`` on along two axes.
+
+    Neighbours in memory lie along the first of the axes in the target, along the second in the
+    source. The square has ``size`` places along each.
+    """
+
+    target: Buffer
+    source: Buffer
+    indices: tuple[Affine, ...]
+    axes: tuple[int, int]
+    size: int
+
+    def moved(self, *steps: Affine | int) -> tuple[Affine, ...]:
+        """Return the indices so many places on along the axes."""
+        found = list(self.indices)
+        for axis, step in zip(self.axes, steps, strict=True):
+            step = Affine(step) if isinstance(step, int) else step
+            old = found[axis]
+            found[axis] = Affine(old.constant + step.constant, (*old.terms, *step.terms))
+        return tuple(found)
+
+    def element(self) -> Store:
+        """Return the copy of one element, at the place of the loops "turn0" and "turn1"."""
+        at = self.moved(*(Affine(0, ((f"turn{n}", 1),)) for n in (0, 1)))
+        return Store(self.target, at, Load(self.source, at))
+
+
+Statement = For | Store | Accumulate | Assign | If | Prefetch | Turn
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from lamina.compiler.ir import (
     Prefetch,
     Statement,
     Store,
+    Turn,
 )
 
 _INFIX = {
@@ -86,6 +87,9 @@ def _head(statement: Statement) -> str:
         return f"{statement.local.name} = {text(statement.value)}"
     if isinstance(statement, Prefetch):
         return f"fetch {_element(statement)}"
+    if isinstance(statement, Turn):
+        square = f"{statement.size} × {statement.size}"
+        return f"turn {_head(statement.element())} for turn0, turn1 in {square}"
     sign = "+=" if isinstance(statement, Accumulate) else "="
     return f"{_element(statement)} {sign} {text(statement.value)}"
 

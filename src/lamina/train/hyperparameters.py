@@ -8,7 +8,6 @@ now, not on those before, so that a resumed run has the same code as an uninterr
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -42,8 +41,10 @@ class Hyperparameters:
     def unchanged(self) -> bool:
         """Return whether no group holds anything else than at the last `notice`."""
         # What was seen is referred to, so no other object can have its number.
-        groups = map(dict.values, self._optimiser.param_groups)
-        return list(map(id, chain.from_iterable(groups))) == self._ids and (
+        ids: list[int] = []
+        for group in self._optimiser.param_groups:
+            ids += map(id, group.values())
+        return ids == self._ids and (
             not self._tensors or all(tensor.node is node for tensor, node in self._tensors)
         )
 

@@ -25,6 +25,7 @@ from lamina.compiler.ir import (
     Prefetch,
     Statement,
     Store,
+    Turn,
 )
 from lamina.core.types import DType
 
@@ -116,6 +117,8 @@ class KernelWriter:
                 self.b.store(value, self.variable(statement.local))
             elif isinstance(statement, Prefetch):
                 self.prefetch(statement)
+            elif isinstance(statement, Turn):
+                self.turn(statement)
             else:
                 self.branch(statement)
 
@@ -257,6 +260,31 @@ class KernelWriter:
         address = self.b.gep(place, [I64(constant)], source_etype=kind)
         fetch = self._intrinsic("llvm.prefetch.p0", L.VoidType(), [POINTER, I32, I32, I32])
         self.b.call(fetch, [address, I32(0), I32(3), I32(1)])  # to read, and keep near; data
+
+    def turn(self, statement: Turn) -> None:
+        """Write the square's vectors turned: pairs of ever larger blocks change places."""
+        size, dtype = statement.size, statement.source.dtype
+        kind = L.VectorType(llvm_type(dtype), size)
+        places = [self.address(statement.source, statement.moved(n, 0)) for n in range(size)]
+        rows = [self.b.load(place, typ=kind, align=dtype.itemsize) for place in places]
+        step = 1
+        while step < size:
+            for n in (n for n in range(size) if not n & step):
+                pair = rows[n], rows[n + step]
+                rows[n], rows[n + step] = (self._mixed(*pair, step, high) for high in (0, 1))
+            step *= 2
+        for n, row in enumerate(rows):
+            place = self.address(statement.target, statement.moved(0, n))
+            self.b.store(row, place, align=dtype.itemsize)
+
+    def _mixed(self, a: L.Value, b: L.Value, step: int, high: int) -> L.Value:
+        """Return the lower (or higher) ones of each two blocks of ``step`` lanes of a, then b."""
+        size = a.type.count
+        lanes = [
+            size * bool(n & step) + (n & ~step) + step * high for n in range(size)
+        ]  # those from `size` on are b's
+        mask = L.Constant(L.VectorType(I32, size), [I32(n) for n in lanes])
+        return self.b.shuffle_vector(a, b, mask)
 
     def branch(self, statement: If) -> None:
         with self.b.if_then(self.value(statement.condition)):

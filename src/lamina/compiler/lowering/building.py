@@ -75,7 +75,7 @@ def names(shape: Sequence[int], stem: str = "i") -> list[str]:
     return [f"{stem}{axis}" for axis in range(len(shape))]
 
 
-def at(loops: Sequence[str]) -> tuple[Expression, ...]:
+def at(loops: Sequence[str]) -> tuple[Affine, ...]:
     """Return the loops as indices."""
     return tuple(Affine(0, ((loop, 1),)) for loop in loops)
 

@@ -90,11 +90,6 @@ class Division:
         start, stop = cut.limits(0, 1)
         return (start,), (Limit(Affine(extent)), stop)
 
-    def blocks(self, axis: int, extent: int, block: int) -> Limits:
-        """Return the limits of a loop over blocks of places along an axis."""
-        cuts = tuple(replace(cut, size=cut.size // block) for cut in self.cuts if cut.axis == axis)
-        return replace(self, cuts=cuts).limits_along(axis, -(-extent // block))
-
     def fill(self, out: Buffer, value: Expression) -> Body:
         """Return the loops that store a value at all places of the chunk."""
         if not self.cuts:

@@ -9,10 +9,10 @@ from lamina.compiler.ir import (
     Buffer,
     Expression,
     For,
-    Limit,
     Load,
     Statement,
     Store,
+    Turn,
 )
 from lamina.compiler.lowering.building import Body, at, flat, merge, names, nest
 from lamina.compiler.lowering.division import divide, divided
@@ -21,8 +21,8 @@ from lamina.core.errors import GraphError
 from lamina.core.node import Operation
 from lamina.ops.structure import Concatenate
 
-BLOCK = 16
-"""The side of the squares in which a transposition goes: a cache line of floats."""
+SQUARE = 16
+"""The longest side of the squares in which a transposition goes: a cache line of floats."""
 
 
 def lower_copy(
@@ -37,7 +37,7 @@ def lower_copy(
         out, x = whole, parts
     out, x = merge((out, x))
     work = 2 * out.bytes / 10
-    return _transposed(out, x, work) or _straight(out, x, work)
+    return _transposed(out, x, work, machine) or _straight(out, x, work)
 
 
 def _straight(out: Buffer, x: Buffer, work: float) -> tuple[Body, int]:
@@ -45,33 +45,28 @@ def _straight(out: Buffer, x: Buffer, work: float) -> tuple[Body, int]:
     return divided(out, loops, (Store(out, at(loops), Load(x, at(loops))),), work)
 
 
-def _transposed(out: Buffer, x: Buffer, work: float) -> tuple[Body, int] | None:
-    """Return loops over square blocks, if different axes run fastest in the two memories."""
+def _transposed(out: Buffer, x: Buffer, work: float, machine: Machine) -> tuple[Body, int] | None:
+    """Return loops over squares, if different axes run fastest in the two memories."""
     fast = _fastest(out), _fastest(x)
-    if None in fast or fast[0] == fast[1]:
+    if None in fast or fast[0] == fast[1] or out.dtype.itemsize not in (4, 8):
         return None
     loops = names(out.shape)
-    body: Body = (Store(out, at(loops), Load(x, at(loops))),)
-    blocked = [axis for axis in (fast[1], fast[0]) if axis is not None]
-    rest = [axis for axis in range(len(loops)) if axis not in blocked]
-    division = divide(out, [dict.fromkeys(rest, (1, 1)) | dict.fromkeys(blocked, (BLOCK, 1))], work)
-    for axis in reversed(blocked):
-        block = f"block{axis}"
-        start = Limit(Affine(0, ((block, BLOCK),)))
-        stop = Limit(Affine(BLOCK, ((block, BLOCK),)))
+    size = min(SQUARE, machine.lanes(out.dtype.itemsize))
+    squared = [axis for axis in (fast[1], fast[0]) if axis is not None]
+    rest = [axis for axis in range(len(loops)) if axis not in squared]
+    axes = dict.fromkeys(rest, (1, 1)) | dict.fromkeys(squared, (SQUARE, 1))
+    division = divide(out, [axes], work)
+    body: Body = (Turn(out, x, at(loops), (squared[1], squared[0]), size),)
+    for axis in (*reversed(squared), *reversed(rest)):
+        step = size if axis in squared else 1
         limits = division.limits_along(axis, out.shape[axis])
-        body = (For(loops[axis], (start, *limits[0]), (stop, *limits[1]), body),)
-    for axis in blocked:
-        starts, stops = division.blocks(axis, out.shape[axis], BLOCK)
-        body = (For(f"block{axis}", starts, stops, body),)
-    for axis in reversed(rest):
-        body = (For(loops[axis], *division.limits_along(axis, out.shape[axis]), body),)
+        body = (For(loops[axis], *limits, body, step=step),)
     return body, division.chunks
 
 
 def _fastest(buffer: Buffer) -> int | None:
     """Return the axis along which neighbours in memory lie."""
-    axes = (a for a, s in enumerate(buffer.strides) if s == 1 and buffer.shape[a] >= BLOCK)
+    axes = (a for a, s in enumerate(buffer.strides) if s == 1 and buffer.shape[a] >= SQUARE)
     return next(axes, None)
 
 
