@@ -215,13 +215,13 @@ def _alike(node: Node, base: Node) -> bool:
         return False
     if isinstance(base.operation, Pointwise):
         return True
-    if not can_be_base(base.operation):
+    if not _can_be_base(base.operation):
         return False
     kinds = {o.dtype for o in node.operands} | {node.dtype, base.dtype}
     return len(kinds) == 1 and base.dtype.kind == "f"
 
 
-def can_be_base(operation: Operation) -> bool:
+def _can_be_base(operation: Operation) -> bool:
     """Return whether functions can be applied to an operation's result before it is stored."""
     if isinstance(operation, Contraction):
         return not operation.is_view

@@ -230,9 +230,7 @@ class Turn:
         """Return the indices so many places on along the axes."""
         found = list(self.indices)
         for axis, step in zip(self.axes, steps, strict=True):
-            step = Affine(step) if isinstance(step, int) else step
-            old = found[axis]
-            found[axis] = Affine(old.constant + step.constant, (*old.terms, *step.terms))
+            found[axis] = plus(found[axis], Affine(step) if isinstance(step, int) else step)
         return tuple(found)
 
     def element(self) -> Store:
@@ -284,6 +282,11 @@ def op(name: str, *arguments: Expression, dtype: DType | None = None) -> Op:
     if dtype is None:
         dtype = bool_ if name in COMPARISONS else arguments[-1].dtype
     return Op(name, arguments, dtype)
+
+
+def plus(a: Affine, b: Affine) -> Affine:
+    """Return the sum of indices over different loops."""
+    return Affine(a.constant + b.constant, (*a.terms, *b.terms))
 
 
 def affine(constant: int = 0, **terms: int) -> Affine:

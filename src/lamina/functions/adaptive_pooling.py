@@ -20,7 +20,7 @@ from lamina.functions.pooling import Pooled, plane_indices
 from lamina.functions.spatial import check_image, loops, sizes
 from lamina.ops.contraction import Contraction
 from lamina.ops.gather import Gather
-from lamina.ops.loops import Loop, contraction
+from lamina.ops.loops import Expression, Loop, contraction
 from lamina.ops.window import WindowArgMax, WindowMax
 from lamina.tensors import Tensor, apply, as_tensor, composite
 
@@ -155,13 +155,17 @@ def _sum_contraction(shape: Shape, targets: Shape) -> Contraction:
     """Return the sums over windows: side by side where they divide an axis, else by matrices."""
     rank = len(targets)
     lead = loops("nc"[rank + 2 - len(shape) :], shape[:-rank])
-    i, places, matrices = loops("zyx"[3 - rank :], targets), [], []
+    i, matrices = loops("zyx"[3 - rank :], targets), []
+    places: list[Expression] = []
     for name, row, m, n in zip("abc", i, targets, shape[-rank:], strict=False):
         width, rest = divmod(n, m)
         column = Loop(name, n if rest else width)
-        first = width * row if m > 1 and not rest else 0
-        places.append(row if width == 1 and not rest else column + first)
-        matrices += [((m, n), (row, column))] * bool(rest)
+        if rest:
+            matrices.append(((m, n), (row, column)))
+        if rest or m == 1:
+            places.append(column)
+        else:
+            places.append(row if width == 1 else width * row + column)
     return contraction((*lead, *i), (shape, (*lead, *places)), *matrices)
 
 

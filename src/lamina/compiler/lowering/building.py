@@ -154,11 +154,6 @@ def flat(buffer: Buffer) -> Buffer | None:
     return Buffer(buffer.name, (size,), buffer.dtype, (1,), (), buffer.offset)
 
 
-def plus(a: Affine, b: Affine) -> Affine:
-    """Return the sum of indices over different loops."""
-    return Affine(a.constant + b.constant, (*a.terms, *b.terms))
-
-
 def scaled(a: Affine, factor: int) -> Affine:
     """Return a multiple of an index."""
     return Affine(factor * a.constant, tuple((name, factor * c) for name, c in a.terms))

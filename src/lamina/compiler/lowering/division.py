@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from math import lcm
 
-from lamina.compiler.ir import CHUNK, Affine, Buffer, Expression, For, Limit, Statement, Store
+from lamina.compiler.ir import CHUNK, Affine, Buffer, Expression, For, Limit, Statement, Store, plus
 from lamina.compiler.lowering.building import (
     NO_LIMITS,
     Body,
@@ -19,7 +19,6 @@ from lamina.compiler.lowering.building import (
     at,
     fill,
     names,
-    plus,
     scaled,
 )
 

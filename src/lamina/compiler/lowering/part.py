@@ -20,6 +20,7 @@ from lamina.compiler.ir import (
     Load,
     Local,
     op,
+    plus,
 )
 from lamina.compiler.lowering.building import (
     NO_LIMITS,
@@ -27,7 +28,6 @@ from lamina.compiler.lowering.building import (
     Limits,
     count,
     moved,
-    plus,
     scaled,
     zero,
 )

@@ -22,8 +22,9 @@ from lamina.compiler.ir import (
     contiguous,
     op,
     operations,
+    plus,
 )
-from lamina.compiler.lowering.building import Body, count, plus, zero
+from lamina.compiler.lowering.building import Body, count, zero
 from lamina.compiler.lowering.clips import Clip, segments
 from lamina.compiler.lowering.schedule import Schedule
 from lamina.compiler.lowering.tiles import Piece

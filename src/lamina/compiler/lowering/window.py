@@ -258,17 +258,21 @@ class _Windows:
         """Return the loops over the places of a window, those outside it left out."""
         inner = body(places)
         loose = [(self.read.indices[axis], size) for axis, size in self.loose]
-        clips = clips_of([pair for pair in loose if pair[0].divisor == 1], self.loops)
-        clips = [clip for clip in clips if clip.loop >= self.rank]
-        if len(clips) < len(loose):
-            checks = [inside(moved(index, places), size) for index, size in loose]
+        clipped = [pair for pair in loose if self._limits_places(pair[0])]
+        checks = [inside(moved(i, places), size) for i, size in loose if (i, size) not in clipped]
+        if checks:
             inner = (If(reduce(lambda a, b: op("and", a, b), checks), inner),)
+        clips = clips_of(clipped, self.loops)
         for n in reversed(range(self.rank, len(self.extents))):
             own = [clip for clip in clips if clip.loop == n]
             starts = (Limit(Affine(0)), *(clip.start for clip in own))
             stops = (Limit(Affine(self.extents[n])), *(clip.stop for clip in own))
             inner = (For(self.loops[n], starts, stops, inner),)
         return inner
+
+    def _limits_places(self, index: AffineIndex) -> bool:
+        """Return whether what an index asks can be a limit of a loop over places."""
+        return index.divisor == 1 and any(index.coefficients[self.rank :])
 
     def indices(self, places: Places) -> tuple[Expression, ...]:
         """Return where an element stands in the buffer that windows lie in."""

@@ -21,17 +21,18 @@ from lamina.compiler.ir import (
     Statement,
     Store,
     op,
+    plus,
 )
-from lamina.compiler.lowering.building import Body, Limits, in_lanes, plus
+from lamina.compiler.lowering.building import Body, Limits, in_lanes
 from lamina.compiler.lowering.division import UNDIVIDED, Division, divide
 from lamina.compiler.lowering.finish import Finish, stored
 from lamina.compiler.machines import Machine
-from lamina.compiler.winograd.operations import INPUTS, OUTPUTS, Joined, Matrix, Tiled
+from lamina.compiler.winograd.operations import INPUTS, OUTPUTS, PLACES, Joined, Matrix, Tiled
 from lamina.core.types import Shape, float32
 
 IMAGE, ROW, COLUMN = "image", "row", "column"
 
-Square = list[list[Expression]]
+Square = Sequence[Sequence[Expression]]
 
 
 def lower_tiled(
@@ -73,8 +74,8 @@ def finish_joined(
     nest = _Nest(operation.shape, x.bytes)
 
     def one(place: _Place, channel: Affine) -> Body:
-        products = (Load(x, (Affine(n), channel, place.tile)) for n in range(16))
-        body, outputs = _transformed(OUTPUTS, [[next(products) for _ in range(4)] for _ in "0123"])
+        products = [Load(x, (Affine(n), channel, place.tile)) for n in range(PLACES)]
+        body, outputs = _transformed(OUTPUTS, [products[n : n + 4] for n in range(0, PLACES, 4)])
         for n, m in place.new:
             rows, columns = place.starts
             at = (*place.image, channel, plus(rows, Affine(n)), plus(columns, Affine(m)))
@@ -88,14 +89,13 @@ def _transformed(matrix: Matrix, x: Square) -> tuple[Body, Square]:
     """Return M x Mᵀ, and what has to be computed before."""
     body: list[Statement] = []
 
+    def one(name: str, value: Expression) -> Local:
+        body.append(Assign(Local(name, value.dtype), value))
+        return Local(name, value.dtype)
+
     def named(stem: str, values: Square) -> Square:
-        found: Square = []
-        for n, line in enumerate(values):
-            found.append([])
-            for m, value in enumerate(line):
-                found[-1].append(Local(f"{stem}{n}{m}", value.dtype))
-                body.append(Assign(Local(f"{stem}{n}{m}", value.dtype), value))
-        return found
+        lines = enumerate(values)
+        return [[one(f"{stem}{n}{m}", v) for m, v in enumerate(line)] for n, line in lines]
 
     columns = named("d", x)
     half = named("t", [[_sum(row, line) for line in zip(*columns, strict=True)] for row in matrix])
