@@ -85,18 +85,16 @@ def _main(operands: Sequence[Buffer]) -> Buffer:
 def can_lead(
     operation: Contraction, out: Buffer, operands: Sequence[Buffer], machine: Machine
 ) -> bool:
-    """Return whether a sum can be of a function of several arrays that lie alike."""
+    """Return whether a sum can be of a function of several arrays, in lanes along all of them."""
     main = _main(operands)
     part = _single_part(operation, out, [main], machine)
     if part is None or part.clips:
         return False
     schedule = part.schedule
-    whole = schedule is None or part.extents[schedule.lane] % schedule.width == 0
-    return whole and all(
-        step in (0, own)
-        for other in operands
-        for step, own in zip(other.strides, main.strides, strict=True)
-    )
+    if schedule is None:
+        return True
+    whole = part.extents[schedule.lane] % schedule.width == 0
+    return whole and all(part.step(other, schedule.lane) in (0, 1) for other in operands)
 
 
 MOST_IDLE = 1.25

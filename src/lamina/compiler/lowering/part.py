@@ -255,6 +255,11 @@ class Part:
         """Return whether an array of the result's shape is too large for the cache."""
         return all(array.strides) and array.bytes > self.machine.cache
 
+    def step(self, array: Buffer, loop: int) -> int:
+        """Return how far apart a sum's terms along a loop are in an array that it reads."""
+        (read,) = self.spec.reads
+        return _step(read, array, loop)
+
     def target(self, places: Places) -> tuple[Affine, ...]:
         """Return where in the result an element is."""
         return tuple(
