@@ -145,7 +145,7 @@ SMALL: dict[str, tuple[Convolution, Shape, Shape]] = {
     "some channels": (lambda x, w: F.conv2d(x[8:72], w), (80, 20, 20), (64, 64, 3, 3)),
     "one of images": (lambda x, w: F.conv2d(x[:1], w)[0], (2, 64, 20, 20), (64, 64, 3, 3)),
     "some images": (lambda x, w: F.conv2d(x[:2], w), (3, 64, 20, 20), (64, 64, 3, 3)),
-    "transposed": (F.conv_transpose2d, (64, 20, 20), (64, 64, 3, 3)),
+    "turned in part": (lambda x, w: F.conv2d(x, w.transpose(0, 1)), (64, 20, 20), (64, 64, 3, 3)),
 }
 
 

@@ -18,6 +18,8 @@ from lamina.compiler.machines import Machine
 from lamina.compiler.passes.numbers import is_uniform, repeated
 from lamina.compiler.passes.rewriting import Operands, known, made, rebuilt
 from lamina.compiler.splitting import in_blocks, is_loop, split_loop
+from lamina.compiler.winograd.gradients import Correlated
+from lamina.compiler.winograd.operations import Convolved
 from lamina.core.node import Node, Operation
 from lamina.core.program import Program
 from lamina.core.types import Array, Shape
@@ -37,13 +39,19 @@ FEWEST_AXES = 3
 
 def block_batch(program: Program, batch: Batch, machine: Machine) -> tuple[Program, Batch]:
     """Return a program that computes the same with its batch in blocks, where that is worth it."""
-    size = max(LINE // 4, VECTORS * machine.lanes(4))
+    size = samples_together(batch, machine)
     images = any(node in batch and len(node.shape) >= FEWEST_AXES for node in program.nodes)
-    if not images or batch.length <= size or batch.length % size:
+    if not images or batch.length == size:
         return program, batch
     blocking = _Blocking(program, batch, size)
     found = blocking.result()
     return found, Batch(batch.length, blocking.members(found), 1)
+
+
+def samples_together(batch: Batch, machine: Machine) -> int:
+    """Return how many samples of images lie side by side: those of a block, or all."""
+    size = max(LINE // 4, VECTORS * machine.lanes(4))
+    return batch.length if batch.length % size else size
 
 
 Blocked = tuple[Operation, tuple[bool, ...]]
@@ -74,7 +82,7 @@ class _Blocking:
         """Return a node that has not got the batch's axis; it may be a sum along it."""
         if node.value is not None:
             return node
-        found = self._sum(node) if isinstance(node.operation, Contraction) else None
+        found = self._sum(node)
         if found is not None:
             return self._applied(found, node)
         return rebuilt(node, tuple(map(self._in_own_shape, node.operands)))
@@ -129,6 +137,8 @@ class _Blocking:
             return replace(operation, shape=self._shape(operation.shape)), (False,)
         if isinstance(operation, Gather | ScatterAdd):
             return self._indexed(operation, operands)
+        if isinstance(operation, Convolved) and self._has_axis(operands[1:]):
+            return operation, (False, True)
         if not self._has_axis(operands):
             return None
         every = (True,) * len(operands)
@@ -145,7 +155,10 @@ class _Blocking:
     def _sum(self, node: Node) -> Blocked | None:
         """Return a contraction on blocks that are summed, if it sums along the batch."""
         spec = node.operation
-        assert isinstance(spec, Contraction)
+        if isinstance(spec, Correlated):
+            return (spec, (True, True)) if self._has_axis(node.operands) else None
+        if not isinstance(spec, Contraction):
+            return None
         loops = range(spec.out_rank, len(spec.extents))
         members = [r for r, o in zip(spec.reads, node.operands, strict=True) if o in self.batch]
         found = (n for read in members for n in loops if is_loop(read.indices[0], n))

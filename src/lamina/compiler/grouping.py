@@ -17,7 +17,7 @@ from lamina.compiler.passes.numbers import as_const
 from lamina.compiler.passes.rewriting import consumers
 from lamina.compiler.passes.sums import adds_up
 from lamina.compiler.passes.views import as_view
-from lamina.compiler.winograd.operations import Joined
+from lamina.compiler.winograd.operations import Convolved, Joined
 from lamina.core.node import Node, Operation
 from lamina.core.program import Program
 from lamina.ops.contraction import Contraction
@@ -225,7 +225,7 @@ def _can_be_base(operation: Operation) -> bool:
     """Return whether functions can be applied to an operation's result before it is stored."""
     if isinstance(operation, Contraction):
         return not operation.is_view
-    return isinstance(operation, Joined)
+    return isinstance(operation, Joined | Convolved)
 
 
 def _calls(node: Node) -> int:

@@ -15,25 +15,29 @@ from lamina.compiler.lowering.finish import BASE, Finish, Stage
 from lamina.compiler.lowering.pointwise import finish_pointwise
 from lamina.compiler.lowering.sort import scratch
 from lamina.compiler.lowering.winograd import finish_joined
+from lamina.compiler.lowering.winograd_batch import finish_convolved
 from lamina.compiler.machines import Machine
-from lamina.compiler.winograd.operations import Joined
+from lamina.compiler.winograd.operations import Convolved, Joined
 from lamina.core.node import Operation
 from lamina.ops.contraction import Contraction
 from lamina.ops.scalar import Scalar
 from lamina.ops.structure import ArgSort
+
+Base = Contraction | Joined | Convolved
+"""The operations whose results can be finished before they are stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
     """What a kernel computes: a base from the first arrays (if there is one), then its stages.
 
-    The base is a contraction, or outputs from tiles. With ``lead`` the contraction is a sum of that
-    function of the first arrays. ``arrays`` are those that the stages read. ``stores`` says for
-    each result whether it is the base or which stage, and ``over`` the number of the array that
-    it overwrites, or -1.
+    The base is a contraction, or makes outputs of Winograd's tiles. With ``lead`` the contraction
+    is a sum of that function of the first arrays. ``arrays`` are those that the stages read.
+    ``stores`` says for each result whether it is the base or which stage, and ``over`` the number
+    of the array that it overwrites, or -1.
     """
 
-    base: Contraction | Joined | None
+    base: Base | None
     stages: tuple[Stage, ...]
     stores: tuple[int, ...]
     over: tuple[int, ...]
@@ -87,6 +91,8 @@ def _finished(
 ) -> tuple[Body, int]:
     if isinstance(work.base, Joined):
         return finish_joined(work.base, target, operands, finish, machine)
+    if isinstance(work.base, Convolved):
+        return finish_convolved(work.base, target, operands, finish, machine)
     assert work.base is not None
     return finish_contraction(work.base, target, operands, finish, machine, work.lead)
 

@@ -49,7 +49,7 @@ def row_major(type_: Type) -> Layout:
 def batch_innermost(type_: Type, lanes: int = 0) -> Layout:
     """Return the layout in which the batch runs fastest: the first axis, or in blocks the second.
 
-    Channels whose distance is a multiple of a page are moved apart by a line, as their
+    Channels and rows whose distance is a multiple of a page are moved apart by a line, as their
     elements would else be kept in the same few places of the cache.
     """
     blocks, size, rest = type_.shape[:lanes], type_.shape[lanes], type_.shape[lanes + 1 :]
@@ -57,7 +57,7 @@ def batch_innermost(type_: Type, lanes: int = 0) -> Layout:
     for axis in reversed(range(len(rest))):
         strides[axis] = step
         step *= rest[axis]
-        if axis == 1 and len(rest) > 2 and step * type_.dtype.itemsize % PAGE == 0:
+        if axis > 0 and len(rest) > 2 and step * type_.dtype.itemsize % PAGE == 0:
             step += LINE // type_.dtype.itemsize
     return Layout(type_.shape, type_.dtype, (*(step for _ in blocks), 1, *strides))
 

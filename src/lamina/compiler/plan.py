@@ -8,12 +8,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from lamina.compiler.arena import Storage, place_in_arena
-from lamina.compiler.batching import find_batch
-from lamina.compiler.blocking import block_batch
+from lamina.compiler.arranging import arranged
 from lamina.compiler.channels import Channels
 from lamina.compiler.grouping import Grouping, Unit, is_renaming, source
 from lamina.compiler.ir import Kernel
-from lamina.compiler.kernels import Work, can_be_finished, can_be_led, kernel, plain_kernel
+from lamina.compiler.kernels import Base, Work, can_be_finished, can_be_led, kernel, plain_kernel
 from lamina.compiler.layouts import (
     Layout,
     batch_innermost,
@@ -27,8 +26,8 @@ from lamina.compiler.lowering.finish import BASE, Stage
 from lamina.compiler.lowering.order import FIRST_LEVEL
 from lamina.compiler.machines import Machine
 from lamina.compiler.splitting import Split, split_along
-from lamina.compiler.winograd.operations import Joined, Tiled
-from lamina.compiler.winograd.rewriting import use_winograd
+from lamina.compiler.winograd.gradients import Correlated
+from lamina.compiler.winograd.operations import Convolved, Joined, Tiled
 from lamina.core.node import Node, Operation
 from lamina.core.program import Program
 from lamina.core.types import Array, Type
@@ -85,10 +84,7 @@ class Planner:
         self.machine = machine
         self.replaced = dict(replaced or {})
         weights = {*static, *self.replaced.values()}
-        batch = find_batch(program, machine, weights)
-        program, self.batch = block_batch(program, batch, machine)
-        if not batch.length:
-            program = use_winograd(program, static)
+        program, self.batch = arranged(program, machine, weights, static)
         self.program = program
         self.plan = Plan()
         self.places: dict[int, Place] = {}
@@ -204,8 +200,8 @@ class Planner:
             self._rename(base)
         elif isinstance(base.operation, Pointwise):
             self._pointwise(unit.nodes)
-        elif isinstance(base.operation, Joined):
-            given = [self._operand(o, base.operation) for o in base.operands]
+        elif isinstance(base.operation, Joined | Convolved):
+            given = [self._operand(n, o, base.operation) for n, o in enumerate(base.operands)]
             self._kernel(base, given, unit.nodes[1:], unit.nodes)
         elif not isinstance(base.operation, Contraction):
             self._single(base)
@@ -216,7 +212,7 @@ class Planner:
         """Plan an operation that has a kernel to itself."""
         in_order = isinstance(node.operation, RandomBits | FoldIn)
         layout = row_major(node.type) if in_order else self._layout(node)
-        given = [self._operand(o, node.operation) for o in node.operands]
+        given = [self._operand(n, o, node.operation) for n, o in enumerate(node.operands)]
         storage = self._home(node, layout)
         extra = [self._temporary(layout)] if isinstance(node.operation, ArgSort) else []
         layouts = tuple(place.layout for place in given)
@@ -224,9 +220,13 @@ class Planner:
         self._step(made, [storage, *(place.storage for place in given), *extra], node)
         self.places[id(node)] = Place(layout, storage)
 
-    def _operand(self, node: Node, reader: Operation) -> Place:
+    def _operand(self, number: int, node: Node, reader: Operation) -> Place:
         """Return where an operand lies: for tiles, channels innermost and zeros around images."""
         place = self.places[id(node)]
+        if isinstance(reader, Correlated) and number == 0:
+            return self._turned(node, innermost(node.type, len(node.shape) - 3))
+        if isinstance(reader, Convolved | Correlated) and node in self.batch:
+            return self._turned(node, batch_innermost(node.type, self.batch.lanes))
         if not isinstance(reader, Tiled | Joined):
             return place
         axis, zeros = reader.channels(node.shape), reader.around(node.shape)
@@ -304,7 +304,7 @@ class Planner:
         over = tuple(_overwritten(home, given) for home in homes)
         outs = tuple(replace(layout, dtype=node.dtype) for node in kept)
         seen, read = outs, tuple(place.layout for place in given)
-        operation: Contraction | Joined | None = None if base is None else base.operation  # type: ignore[assignment]
+        operation: Base | None = None if base is None else base.operation  # type: ignore[assignment]
         split = None if base is None or lead is not None else self._split(base)
         if split is not None and isinstance(operation, Contraction):
             operation, layout = split.contraction(operation), split.result(layout)

@@ -18,9 +18,12 @@ from lamina.compiler.lowering.window import (
     lower_select,
     lower_spread,
 )
-from lamina.compiler.lowering.winograd import lower_joined, lower_tiled
+from lamina.compiler.lowering.winograd import lower_factors, lower_joined, lower_tiled
+from lamina.compiler.lowering.winograd_batch import lower_convolved
+from lamina.compiler.lowering.winograd_gradient import lower_correlated, lower_filter_gradient
 from lamina.compiler.machines import Machine
-from lamina.compiler.winograd.operations import Joined, Tiled
+from lamina.compiler.winograd.gradients import Correlated, FilterGradient
+from lamina.compiler.winograd.operations import Convolved, Factors, Joined, Tiled
 from lamina.core.node import Operation
 from lamina.ops.contraction import Contraction
 from lamina.ops.gather import Gather, ScatterAdd
@@ -49,8 +52,12 @@ LOWERINGS: dict[type[Operation], Lowering] = {
     ArgSort: lower_argsort,
     RandomBits: lower_random_bits,
     FoldIn: lower_fold_in,
+    Factors: lower_factors,
     Tiled: lower_tiled,
     Joined: lower_joined,
+    Convolved: lower_convolved,
+    Correlated: lower_correlated,
+    FilterGradient: lower_filter_gradient,
 }
 
 

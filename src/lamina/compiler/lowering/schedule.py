@@ -114,7 +114,9 @@ def _over_outputs(
         for tile in machine.tiles(itemsize)
         for rows in range(1, tile.rows + 1)
     }
-    rows, vectors = min(sizes, key=lambda size: (_cost((extent, blocks), *size), -size[0]))
+    rows, vectors = min(
+        sizes, key=lambda size: (multiplication_cost((extent, blocks), *size), -size[0])
+    )
     axis = None if row_loop is None else Axis(row_loop, rows)
     return Schedule(lane, True, row_operand, axis, (Axis(lane, vectors),), width)
 
@@ -201,7 +203,7 @@ FEWEST_SUMS = 12
 """Sums that must go on at once so that none waits for its last addition."""
 
 
-def _cost(extents: tuple[int, int], rows: int, vectors: int) -> float:
+def multiplication_cost(extents: tuple[int, int], rows: int, vectors: int) -> float:
     """Return the time of a multiplication that counts, in a tile of that many sums.
 
     The tile is one of many along loops of these lengths, the lanes' counted in vectors.

@@ -1,6 +1,7 @@
-"""Loops for Winograd's transforms: lanes along channels, a tile's elements in registers.
+"""Loops for Winograd's transforms of filters and, lanes along channels, of inputs and outputs.
 
-Channels are neighbours in all buffers, and images have the zeros around them that are read.
+A tile's elements are in registers. Channels are neighbours in all buffers but the filters', and
+images have the zeros around them that are read.
 """
 
 from __future__ import annotations
@@ -18,21 +19,49 @@ from lamina.compiler.ir import (
     Limit,
     Load,
     Local,
+    Number,
     Statement,
     Store,
     op,
     plus,
 )
-from lamina.compiler.lowering.building import Body, Limits, in_lanes
+from lamina.compiler.lowering.building import Body, Limits, count, in_lanes
 from lamina.compiler.lowering.division import UNDIVIDED, Division, divide
 from lamina.compiler.lowering.finish import Finish, stored
 from lamina.compiler.machines import Machine
-from lamina.compiler.winograd.operations import INPUTS, OUTPUTS, PLACES, Joined, Matrix, Tiled
+from lamina.compiler.winograd.operations import (
+    FILTERS,
+    INPUTS,
+    OUTPUTS,
+    PLACES,
+    Factors,
+    Joined,
+    Matrix,
+    Tiled,
+)
 from lamina.core.types import Shape, float32
 
 IMAGE, ROW, COLUMN = "image", "row", "column"
+OUT, GIVEN = "out", "given"
 
 Square = Sequence[Sequence[Expression]]
+
+
+def lower_factors(
+    operation: Factors, out: Buffer, operands: Sequence[Buffer], machine: Machine
+) -> tuple[Body, int]:
+    """Return the loops that transform filters, one after another."""
+    (x,) = operands
+    first, second = Affine(0, ((OUT, 1),)), Affine(0, ((GIVEN, 1),))
+    filters = (second, first) if operation.turned else (first, second)
+    places = range(2, -1, -1) if operation.turned else range(3)
+    weights = [[Load(x, (*filters, Affine(n), Affine(m))) for m in places] for n in places]
+    before, factors = transformed(FILTERS, weights)
+    numbered = enumerate(factor for line in factors for factor in line)
+    body = (*before, *(Store(out, (Affine(n), first, second), f) for n, f in numbered))
+    division = divide(out, [{1: (1, 1)}], out.span / 3)
+    inner = count(GIVEN, out.shape[2], *body)
+    return (For(OUT, *division.limits_along(1, out.shape[1]), (inner,)),), division.chunks
 
 
 def lower_tiled(
@@ -51,7 +80,7 @@ def lower_tiled(
         loads: Square = [
             [Load(x, (*place.image, channel, row, column)) for column in columns] for row in rows
         ]
-        before, terms = _transformed(INPUTS, loads)
+        before, terms = transformed(INPUTS, loads)
         numbered = enumerate(term for line in terms for term in line)
         return (*before, *(Store(out, (Affine(n), place.tile, channel), t) for n, t in numbered))
 
@@ -75,7 +104,7 @@ def finish_joined(
 
     def one(place: _Place, channel: Affine) -> Body:
         products = [Load(x, (Affine(n), channel, place.tile)) for n in range(PLACES)]
-        body, outputs = _transformed(OUTPUTS, [products[n : n + 4] for n in range(0, PLACES, 4)])
+        body, outputs = transformed(OUTPUTS, [products[n : n + 4] for n in range(0, PLACES, 4)])
         for n, m in place.new:
             rows, columns = place.starts
             at = (*place.image, channel, plus(rows, Affine(n)), plus(columns, Affine(m)))
@@ -85,7 +114,7 @@ def finish_joined(
     return nest.around(one, out.shape[-3], machine.lanes(x.dtype.itemsize))
 
 
-def _transformed(matrix: Matrix, x: Square) -> tuple[Body, Square]:
+def transformed(matrix: Matrix, x: Square) -> tuple[Body, Square]:
     """Return M x Mᵀ, and what has to be computed before."""
     body: list[Statement] = []
 
@@ -103,14 +132,19 @@ def _transformed(matrix: Matrix, x: Square) -> tuple[Body, Square]:
     return tuple(body), whole
 
 
-def _sum(signs: Sequence[float], values: Sequence[Expression]) -> Expression:
-    """Return the sum of values with signs 1, 0 or -1; the first that counts are added."""
-    pairs = sorted(zip(signs, range(len(signs)), strict=True), reverse=True)
-    (_, first), *rest = [(sign, n) for sign, n in pairs if sign]
-    found = values[first]
-    for sign, n in rest:
-        found = op("add" if sign > 0 else "subtract", found, values[n])
+def _sum(weights: Sequence[float], values: Sequence[Expression]) -> Expression:
+    """Return the sum of values with weights; the greatest are first, and so added."""
+    pairs = sorted(zip(weights, range(len(weights)), strict=True), reverse=True)
+    (weight, first), *rest = [(weight, n) for weight, n in pairs if weight]
+    found = _times(weight, values[first])
+    for weight, n in rest:
+        name = "add" if weight > 0 else "subtract"
+        found = op(name, found, _times(abs(weight), values[n]))
     return found
+
+
+def _times(weight: float, value: Expression) -> Expression:
+    return value if weight == 1 else op("multiply", Number(weight, value.dtype), value)
 
 
 @dataclass(frozen=True, slots=True)

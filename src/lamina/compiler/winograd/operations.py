@@ -1,4 +1,4 @@
-"""The transforms of images into tiles and of tiles into images, as operations.
+"""The transforms of filters, of images into tiles and of tiles into images, as operations.
 
 They exist in the compiler alone, after all differentiation. Tiles start at every second row and
 column; where an image is odd, the last ones are moved back by one, over outputs of those before.
@@ -15,6 +15,9 @@ import numpy as np
 from lamina.core.errors import ShapeError
 from lamina.core.node import Example, Operation
 from lamina.core.types import Array, Shape, Type
+
+FILTER = (3, 3)
+"""The size of the filters that there are tiles for."""
 
 PLACES = 16
 """Places in a tile of inputs, and products for a tile of outputs."""
@@ -47,6 +50,39 @@ def transformed(x: Array, matrix: Matrix) -> Array:
     factor = np.array(matrix, x.dtype)
     found: Array = factor @ x @ factor.T
     return found
+
+
+@dataclass(frozen=True)
+class Factors(Operation):
+    """G g Gᵀ of all filters: [O, C, 3, 3] to [16, O, C].
+
+    If ``turned``, of filters that are turned round and lead from O channels to C: [16, C, O].
+    So a convolution's error terms are a convolution.
+    """
+
+    turned: bool = False
+
+    @property
+    def name(self) -> str:
+        return "winograd_factors"
+
+    def infer(self, *operands: Type) -> Type:
+        (x,) = operands
+        if len(x.shape) != 4 or x.shape[2:] != FILTER:
+            raise ShapeError(f"{self.name}: expected filters [O, C, 3, 3], got {x}")
+        out, given = x.shape[:2]
+        return Type((PLACES, given, out) if self.turned else (PLACES, out, given), x.dtype)
+
+    def evaluate(self, *operands: Array) -> Array:
+        (x,) = operands
+        filters = x[..., ::-1, ::-1].swapaxes(0, 1) if self.turned else x
+        found = transformed(filters, FILTERS)
+        return np.ascontiguousarray(found.reshape(*found.shape[:2], PLACES).transpose(2, 0, 1))
+
+    @classmethod
+    def examples(cls, rng: np.random.Generator) -> Iterator[Example]:
+        yield Example(cls(), (rng.normal(size=(5, 17, 3, 3)),))
+        yield Example(cls(turned=True), (rng.normal(size=(16, 3, 3, 3)),))
 
 
 def _images(shape: Shape) -> bool:
@@ -152,3 +188,49 @@ class Joined(Operation):
     def examples(cls, rng: np.random.Generator) -> Iterator[Example]:
         for shape in ((3, 4, 6), (2, 17, 3, 5), (1, 40, 7, 4)):
             yield Example(cls(shape), (rng.normal(size=cls(shape).products),))
+
+
+@dataclass(frozen=True)
+class Convolved(Operation):
+    """A whole convolution in tiles: of factors [16, O, C] and images [N, …, C, H, W].
+
+    The result is [N, …, O, H', W']. ``image`` is H' and W', ``origin`` where the first window
+    begins: minus the padding. Lanes run along the batch, and a tile's terms and products never
+    leave the near caches.
+    """
+
+    image: Shape
+    origin: Shape
+
+    @property
+    def name(self) -> str:
+        return "winograd_convolution"
+
+    def infer(self, *operands: Type) -> Type:
+        factors, x = operands
+        places, out, given = factors.shape
+        if places != PLACES or len(x.shape) < 4 or x.shape[-3] != given or min(self.image) < 2:
+            raise ShapeError(
+                f"{self.name}: expected factors [16, O, C], images [N, C, H, W] and results of at "
+                f"least 2 × 2, got {factors}, {x} and {self.image}"
+            )
+        return Type((*x.shape[:-3], out, *self.image), x.dtype)
+
+    def evaluate(self, *operands: Array) -> Array:
+        factors, x = operands
+        images = x.reshape(-1, *x.shape[-3:])
+        terms = Tiled(self.image, self.origin).evaluate(images)
+        products = np.asarray(factors @ terms.swapaxes(1, 2))
+        shape = (len(images), factors.shape[1], *self.image)
+        return Joined(shape).evaluate(products).reshape(*x.shape[:-3], *shape[1:])
+
+    @classmethod
+    def examples(cls, rng: np.random.Generator) -> Iterator[Example]:
+        cases: tuple[tuple[Shape, Shape, Shape, int], ...] = (
+            ((16, 5, 4, 6), (4, 6), (-1, -1), 4),
+            ((16, 4, 5, 7), (3, 5), (0, 0), 8),
+            ((32, 1, 3, 4), (5, 4), (-2, -1), 12),
+        )
+        for shape, image, origin, out in cases:
+            factors = rng.normal(size=(PLACES, out, shape[-3]))
+            yield Example(cls(image, origin), (factors, rng.normal(size=shape)))

@@ -6,12 +6,20 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from math import prod
 
-import numpy as np
-
+from lamina.compiler.batching import Batch
 from lamina.compiler.grouping import source
-from lamina.compiler.passes.rewriting import Operands, known, made, rebuilt, rewrite
+from lamina.compiler.passes.rewriting import Operands, made, rebuilt, rewrite
 from lamina.compiler.splitting import is_loop
-from lamina.compiler.winograd.operations import FILTERS, PLACES, Joined, Tiled, tiles
+from lamina.compiler.winograd.gradients import Correlated, FilterGradient
+from lamina.compiler.winograd.operations import (
+    FILTER,
+    PLACES,
+    Convolved,
+    Factors,
+    Joined,
+    Tiled,
+    tiles,
+)
 from lamina.core.node import Node
 from lamina.core.program import Program
 from lamina.core.types import Shape, float32
@@ -19,9 +27,6 @@ from lamina.ops.affine import AffineIndex
 from lamina.ops.contraction import Contraction, Read
 from lamina.ops.loops import Loop, contraction
 from lamina.ops.structure import Reshape
-
-FILTER = (3, 3)
-"""The size of the filters that there are tiles for."""
 
 TRANSFORMS = 20
 """What the transforms of inputs and outputs take, for one channel of the other side, beside the
@@ -36,6 +41,18 @@ FEWEST_TILES = 32
 KEPT = 2 * 1024 * 1024
 """Bytes of factors that are taken to be in a cache from one call to the next."""
 
+NEAR = 4
+"""What transforms take, counted likewise, where nothing of a tile leaves the near caches."""
+
+FEWEST_FILTERS = 4
+"""A tile of sums has so many rows, or its products take longer than they save."""
+
+FEWEST_PARTS, MOST_PARTS, ALL_PARTS = 4, 16, 4 * 1024 * 1024
+"""In how many parts gradients of factors are summed, and how many bytes these may have."""
+
+LARGEST = 512 * 1024
+"""Bytes of a tile's terms: they are on a thread's stack."""
+
 
 def use_winograd(program: Program, static: Collection[int]) -> Program:
     """Return the program with convolutions of weights that stay (inputs by number) in tiles."""
@@ -43,26 +60,53 @@ def use_winograd(program: Program, static: Collection[int]) -> Program:
     fixed |= {id(node) for node in program.nodes if node.value is not None}
 
     def rule(node: Node, operands: Operands) -> Node:
-        found = _convolution(node, fixed)
-        return rebuilt(node, operands) if found is None else found.in_tiles(node, operands)
+        where = [n for n, o in enumerate(node.operands) if id(source(o)) in fixed]
+        found = _convolution(node, where[0]) if len(where) == 1 else None
+        if found is None or len(node.shape) > 4 or not found.saves_time(node):
+            return rebuilt(node, operands)
+        return found.in_tiles(node, operands)
 
     return rewrite(program, rule)
 
 
+def use_winograd_in_batches(program: Program, batch: Batch, samples: int, lanes: int) -> Program:
+    """Return the program with convolutions of a batch in tiles.
+
+    ``samples`` lie side by side in memory, and vectors have so many ``lanes``.
+    """
+
+    def rule(node: Node, operands: Operands) -> Node:
+        where = [n for n, o in enumerate(node.operands) if o not in batch]
+        found: _Convolution | _Correlation | None = None
+        if node in batch and len(where) == 1:
+            found = _convolution(node, where[0])
+        elif node not in batch and not where:
+            found = _correlation(node, lanes)
+        if found is None or not found.saves_time_in_batches(node, samples):
+            return rebuilt(node, operands)
+        return found.whole(node, operands, samples)
+
+    return program if samples % lanes else rewrite(program, rule)
+
+
 @dataclass(frozen=True, slots=True)
 class _Convolution:
-    """A convolution of images [N, C, H, W] or [C, H, W] with filters [O, C, 3, 3], stride 1."""
+    """A convolution of images [N, C, H, W] or [C, H, W] with filters [O, C, 3, 3], stride 1.
+
+    If ``turned``, it leads from O channels to C, and filters are turned round.
+    """
 
     filters: int
+    turned: bool
     origin: Shape
 
     def in_tiles(self, node: Node, operands: Operands) -> Node:
         """Return the node that computes the same in tiles."""
-        filters, images = operands[self.filters], operands[1 - self.filters]
+        images = operands[1 - self.filters]
         shape = images.shape[-len(node.shape) :]
         if images.shape != shape:
             images = made(Reshape(shape), (images,), images)
-        factors = self._factors(filters, node)
+        factors = self._factors(node, operands)
         terms = made(Tiled(node.shape[-2:], self.origin), (images,), node)
         place, out, given = (Loop("", n) for n in factors.shape)
         tile = Loop("", terms.shape[1])
@@ -73,62 +117,138 @@ class _Convolution:
         )
         return made(Joined(node.shape), (made(spec, (factors, terms), node),), node)
 
-    def _factors(self, filters: Node, node: Node) -> Node:
-        """Return G g Gᵀ of every filter: [16, O, C]."""
-        line = np.array(FILTERS, filters.dtype)
-        value = np.einsum("ia,jb->ijab", line, line).reshape(PLACES, *FILTER)
-        matrix = known(value, node)
-        place, rows, columns = (Loop("", n) for n in value.shape)
-        out, given = (Loop("", n) for n in filters.shape[:2])
-        spec = contraction(
-            (place, out, given),
-            (value.shape, (place, rows, columns)),
-            (filters.shape, (out, given, rows, columns)),
-        )
-        return made(spec, (matrix, filters), node)
+    def whole(self, node: Node, operands: Operands, samples: int) -> Node:
+        """Return the node that computes the same in tiles, all in one operation."""
+        given = self._factors(node, operands), operands[1 - self.filters]
+        return made(Convolved(node.shape[-2:], self.origin), given, node)
+
+    def _factors(self, node: Node, operands: Operands) -> Node:
+        return made(Factors(self.turned), (operands[self.filters],), node)
+
+    def saves_time(self, node: Node) -> bool:
+        """Return whether tiles are faster where all transforms go through memory."""
+        channels = node.operands[self.filters].shape[:2]
+        number = tiles(node.shape)
+        if number < FEWEST_TILES and PLACES * prod(channels) * float32.itemsize > KEPT:
+            return False
+        return _saved(node.shape, channels, TRANSFORMS) >= GAIN
+
+    def saves_time_in_batches(self, node: Node, samples: int) -> bool:
+        """Return whether tiles are faster where their terms stay near."""
+        channels = node.operands[self.filters].shape[:2]
+        out, given = reversed(channels) if self.turned else channels
+        if PLACES * given * samples * float32.itemsize > LARGEST or out % FEWEST_FILTERS:
+            return False
+        return _saved(node.shape, channels, NEAR) >= GAIN
 
 
-def _convolution(node: Node, fixed: Collection[int]) -> _Convolution | None:
-    """Return what a node's convolution is, if it is one that is faster in tiles."""
+@dataclass(frozen=True, slots=True)
+class _Correlation:
+    """What filters [O, C, 3, 3] learn: a sum over images [N, C, H, W] and errors [N, O, H', W']."""
+
+    images: int
+    origin: Shape
+
+    def whole(self, node: Node, operands: Operands, samples: int) -> Node:
+        """Return the node that computes the same in tiles."""
+        images, errors = operands[self.images], operands[1 - self.images]
+        number = -(-errors.shape[-2] // 2) * (errors.shape[0] // samples)
+        size = -(-number // _parts(node.shape))
+        gradient = Correlated(self.origin, -(-number // size))
+        parts = made(gradient, (images, errors), node)
+        part, place, out, given = (Loop("", n) for n in parts.shape)
+        spec = contraction((place, out, given), (parts.shape, (part, place, out, given)))
+        return made(FilterGradient(), (made(spec, (parts,), node),), node)
+
+    def saves_time_in_batches(self, node: Node, samples: int) -> bool:
+        """Return whether tiles are faster where their terms stay near."""
+        channels = node.shape[:2]
+        if PLACES * sum(channels) * samples * float32.itemsize > LARGEST:
+            return False
+        errors = node.operands[1 - self.images].shape
+        return channels[0] % FEWEST_FILTERS == 0 and _saved(errors, channels, NEAR) >= GAIN
+
+
+def _parts(filters: Shape) -> int:
+    """Return in how many parts gradients are summed, so that these are not too large together."""
+    each = PLACES * prod(filters[:2]) * float32.itemsize
+    return max(FEWEST_PARTS, min(MOST_PARTS, ALL_PARTS // each))
+
+
+def _correlation(node: Node, lanes: int) -> _Correlation | None:
+    """Return what a node's sum over a batch's images and error terms is."""
     spec = node.operation
     if not isinstance(spec, Contraction) or len(spec.reads) != 2 or spec.guards:
         return None
-    where = [n for n, o in enumerate(node.operands) if id(source(o)) in fixed]
-    if len(where) != 1 or node.dtype != float32 or len(node.shape) not in (3, 4):
+    if node.dtype != float32 or node.shape[2:] != FILTER or len(spec.extents) != 7:
         return None
-    filters, images = spec.reads[where[0]], spec.reads[1 - where[0]]
-    if not _worth_it(node.shape, filters.shape):
+    if node.shape[1] % lanes:
         return None
-    origin = _origin(spec, filters, images)
-    return None if origin is None else _Convolution(where[0], origin)
+    for place in (0, 1):
+        images, errors = spec.reads[place], spec.reads[1 - place]
+        origin = _window(spec, images, errors)
+        if origin is not None:
+            return _Correlation(place, origin)
+    return None
 
 
-def _worth_it(shape: Shape, filters: Shape) -> bool:
-    if len(filters) != 4 or filters[2:] != FILTER or min(shape[-2:]) < 2:
-        return False
-    number = tiles(shape)
-    if number < FEWEST_TILES and PLACES * prod(filters[:2]) * float32.itemsize > KEPT:
-        return False
-    saved = prod(FILTER) * prod(shape) / shape[-3] / (PLACES * number)
-    return saved >= GAIN * (1 + TRANSFORMS * sum(1 / channels for channels in filters[:2]))
+def _window(spec: Contraction, images: Read, errors: Read) -> Shape | None:
+    """Return where the first window begins, if these are images and error terms of filters."""
+    loops = _loops(spec, errors.shape, errors.indices)
+    if loops is None or len(loops) != 4 or len(images.indices) != 4:
+        return None
+    sample, out, *pixel = loops
+    channels = _loops(spec, images.shape[:2], images.indices[:2])
+    if out != 0 or channels != [sample, 1] or min(sample, *pixel) < spec.out_rank:
+        return None
+    if min(errors.shape[2:]) < 2:
+        return None
+    places = list(zip(images.indices[2:], (2, 3), pixel, strict=True))
+    if any(not _slides(index, place, loop, 1) for index, place, loop in places):
+        return None
+    return tuple(index.constant for index in images.indices[2:])
 
 
-def _origin(spec: Contraction, filters: Read, images: Read) -> Shape | None:
+def _saved(shape: Shape, channels: Shape, transforms: float) -> float:
+    """Return how many times faster tiles are."""
+    images = prod(shape[:-3])
+    products = prod(FILTER) * images * prod(shape[-2:]) / (PLACES * tiles(shape[-4:]))
+    return products / (1 + transforms * sum(1 / n for n in channels))
+
+
+def _convolution(node: Node, place: int) -> _Convolution | None:
+    """Return what a node's convolution with the filters at a place among its operands is."""
+    spec = node.operation
+    if not isinstance(spec, Contraction) or len(spec.reads) != 2 or spec.guards:
+        return None
+    if node.dtype != float32 or len(node.shape) < 3 or min(node.shape[-2:]) < 2:
+        return None
+    filters, images = spec.reads[place], spec.reads[1 - place]
+    if len(filters.shape) != 4 or filters.shape[2:] != FILTER:
+        return None
+    turned = is_loop(filters.indices[1], spec.out_rank - 3)
+    origin = _origin(spec, filters, images, turned)
+    return None if origin is None else _Convolution(place, turned, origin)
+
+
+def _origin(spec: Contraction, filters: Read, images: Read, turned: bool) -> Shape | None:
     """Return where the first window begins, if the loops are those of a convolution."""
     rank, units = spec.out_rank, len(images.indices) - spec.out_rank
     loops = _loops(spec, filters.shape, filters.indices)
-    if units < 0 or loops is None or len(spec.extents) != rank + 3 or loops[0] != rank - 3:
+    if units < 0 or loops is None or len(spec.extents) != rank + 3:
         return None
-    given, *window = loops[1:]
+    out, given = reversed(loops[:2]) if turned else loops[:2]
+    window, step = loops[2:], -1 if turned else 1
     channels = _loops(spec, images.shape[units:-2], images.indices[units:-2])
-    if min(loops[1:]) < rank or channels != [*range(rank - 3), given]:
+    if out != rank - 3 or min(given, *window) < rank or channels != [*range(rank - 3), given]:
         return None
-    places = zip(images.indices[-2:], (rank - 2, rank - 1), window, strict=True)
-    if any(not _slides(index, place, step) for index, place, step in places):
+    places = list(zip(images.indices[-2:], (rank - 2, rank - 1), window, strict=True))
+    if any(not _slides(index, place, loop, step) for index, place, loop in places):
         return None
     if prod(images.shape[:units]) != 1 or any(i.constant for i in images.indices[:units]):
         return None
-    return tuple(index.constant for index in images.indices[-2:])
+    first = FILTER[0] - 1 if turned else 0
+    return tuple(index.constant - first for index in images.indices[-2:])
 
 
 def _loops(spec: Contraction, shape: Shape, indices: Sequence[AffineIndex]) -> list[int] | None:
@@ -142,7 +262,7 @@ def _loops(spec: Contraction, shape: Shape, indices: Sequence[AffineIndex]) -> l
     return found
 
 
-def _slides(index: AffineIndex, place: int, step: int) -> bool:
-    """Return whether an index is the sum of two loops and a constant."""
-    ones = {n: c for n, c in enumerate(index.coefficients) if c}
-    return ones == {place: 1, step: 1} and index.divisor == 1
+def _slides(index: AffineIndex, place: int, loop: int, step: int) -> bool:
+    """Return whether an index is a loop, another that goes up or down, and a constant."""
+    used = {n: c for n, c in enumerate(index.coefficients) if c}
+    return used == {place: 1, loop: step} and index.divisor == 1

@@ -1,0 +1,184 @@
+"""Loops for whole convolutions in tiles: lanes along the batch.
+
+Of a group of tiles the terms of all channels are computed, then for a few filters at a time the
+products of its terms and the factors, and the outputs of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import product
+from math import prod
+
+from lamina.compiler.ir import (
+    LANE,
+    Affine,
+    Buffer,
+    Expression,
+    Load,
+    Prefetch,
+    Statement,
+    Store,
+    plus,
+)
+from lamina.compiler.lowering.building import Body, count, in_lanes, scaled
+from lamina.compiler.lowering.finish import Finish, stored
+from lamina.compiler.lowering.winograd import transformed
+from lamina.compiler.lowering.winograd_rows import (
+    Piece,
+    Product,
+    Rows,
+    by_place,
+    lines,
+    share,
+    tile,
+    together,
+)
+from lamina.compiler.machines import Machine
+from lamina.compiler.winograd.operations import INPUTS, OUTPUTS, PLACES, Convolved
+
+CHANNEL, FILTER, OWN, PLACE, VECTORS = "channel", "filter", "own", "place", "vectors"
+
+MOST = 2
+"""Vectors of terms, for each place and channel, that are multiplied by a factor once loaded."""
+
+_CHANNEL, _OWN, _PLACE, _FILTER = (Affine(0, ((n, 1),)) for n in (CHANNEL, OWN, PLACE, FILTER))
+
+
+def lower_convolved(
+    operation: Convolved, out: Buffer, operands: Sequence[Buffer], machine: Machine
+) -> tuple[Body, int]:
+    """Return the loops of a convolution in tiles."""
+    return finish_convolved(operation, out, operands, stored(out), machine)
+
+
+def finish_convolved(
+    operation: Convolved,
+    out: Buffer,
+    operands: Sequence[Buffer],
+    finish: Finish,
+    machine: Machine,
+) -> tuple[Body, int]:
+    """Return the loops of a convolution in tiles, every element put through ``finish``."""
+    factors, x = operands
+    nest = _Nest(operation, out, factors, x, finish, machine)
+    division = nest.rows.divide(factors.span * prod(out.shape[:-3]) * prod(out.shape[-2:]) / 200)
+    return nest.rows.around(nest.body(), division), division.chunks
+
+
+class _Nest:
+    """What is done with a group."""
+
+    def __init__(
+        self,
+        operation: Convolved,
+        out: Buffer,
+        factors: Buffer,
+        x: Buffer,
+        finish: Finish,
+        machine: Machine,
+    ) -> None:
+        self.factors, self.x, self.finish, self.kind = factors, x, finish, out.dtype
+        *_, self.filters, self.channels = factors.shape
+        self.width, batch = machine.lanes(out.dtype.itemsize), out.shape[:-3]
+        assert x.strides[len(batch) - 1] == out.strides[len(batch) - 1] == 1
+        columns = -(-out.shape[-1] // 2)
+        group, vectors = together(columns, batch[-1] // self.width, MOST)
+        samples = vectors * self.width
+        self.rows = Rows(operation.image, operation.origin, x.shape[-2:], batch, group, samples)
+        self.filters_at_once, self.vectors = tile(self.filters, group * vectors, machine)
+        own = self.rows.own
+        self.terms = by_place("terms", self.channels, own, self.kind)
+        self.products = by_place("products", self.filters_at_once, own, self.kind)
+
+    def body(self) -> Body:
+        """Return the loops for the terms of a group, and for its outputs."""
+        outputs = (self._products(), *self._outputs())
+        filters = replace(count(FILTER, self.filters, *outputs), step=self.filters_at_once)
+        return (*self._terms(), filters)
+
+    def _terms(self) -> Body:
+        def tiles(line: Piece, column: Piece) -> Body:
+            return in_lanes(self.rows.samples, self.width, partial(self._term, line, column))
+
+        def channels(line: Piece) -> Body:
+            return (count(CHANNEL, self.channels, *self.rows.in_columns(partial(tiles, line))),)
+
+        return self.rows.in_lines(channels)
+
+    def _term(self, line: Piece, column: Piece, at: Affine) -> Body:
+        """Return the transform of a tile's inputs."""
+        inputs = self.rows.inputs(self.x, line, column, at, _CHANNEL)
+        before, terms = transformed(INPUTS, inputs)
+        numbered = enumerate(term for each in terms for term in each)
+        place = self.rows.place(at)
+        return (*before, *(Store(self.terms, (Affine(n), _CHANNEL, place), t) for n, t in numbered))
+
+    def _products(self) -> Statement:
+        """Return the loops that multiply the terms of a group with the factors of some filters."""
+        step = self.vectors * self.width
+
+        def own(n: int) -> Affine:
+            return Affine(n * self.width, ((VECTORS, step), (LANE, 1)))
+
+        def factor(r: int) -> Load:
+            return Load(self.factors, (_PLACE, plus(_FILTER, Affine(r)), _CHANNEL))
+
+        def term(n: int) -> Load:
+            return Load(self.terms, (_PLACE, _CHANNEL, own(n)))
+
+        def end(r: int, n: int, total: Expression) -> Statement:
+            return Store(self.products, (_PLACE, Affine(r), own(n)), total)
+
+        sums = Product(
+            self.filters_at_once, self.vectors, CHANNEL, self.channels, factor, term, end
+        )
+        along = count(VECTORS, self.rows.own // step, sums.body(self.width))
+        return count(PLACE, PLACES, *self._hints(), along)
+
+    def _hints(self) -> Body:
+        """Return hints at what is written and read soon, some for each of the places.
+
+        Of every channel it is a little, so that processors do not see it coming.
+        """
+        here = self.rows.pixels(0, 0, 2, 2 * self.rows.group)
+        samples = [self.rows.sample(at) for at in lines(self.rows.samples, self.kind)]
+        far = [array for array in self.finish.arrays if all(array.strides)]
+        outputs = [
+            Prefetch(array, (*sample, plus(_FILTER, _OWN), *pixel))
+            for array in dict.fromkeys((*self.finish.stores.values(), *far))
+            for sample, pixel in product(samples, here)
+        ]
+        inputs = [
+            Prefetch(self.x, (*sample, _CHANNEL, *pixel))
+            for sample, pixel in product(samples, self.rows.next_inputs())
+        ]
+        some, all_of = self.filters_at_once, PLACES * self.filters
+        before = plus(scaled(_FILTER, PLACES), scaled(_PLACE, some))
+        return (
+            share(OWN, some, _PLACE, 1, PLACES, outputs),
+            share(CHANNEL, self.channels, before, some, all_of, inputs),
+        )
+
+    def _outputs(self) -> Body:
+        def tiles(line: Piece, column: Piece) -> Body:
+            return in_lanes(self.rows.samples, self.width, partial(self._output, line, column))
+
+        def filters(line: Piece) -> Body:
+            columns = self.rows.in_columns(partial(tiles, line))
+            return (count(OWN, self.filters_at_once, *columns),)
+
+        return self.rows.in_lines(filters)
+
+    def _output(self, line: Piece, column: Piece, at: Affine) -> Body:
+        """Return the transform of a tile's products, and what is done with the outputs."""
+        place = self.rows.place(at)
+        loads = [Load(self.products, (Affine(n), _OWN, place)) for n in range(PLACES)]
+        body, outputs = transformed(OUTPUTS, [loads[n : n + 4] for n in range(0, PLACES, 4)])
+        for n, m in product(line.new, column.new):
+            pixel = (plus(line.start, Affine(n)), plus(column.start, Affine(m)))
+            target = (*self.rows.sample(at), plus(_FILTER, _OWN), *pixel)
+            body = (*body, *self.finish(target, outputs[n][m]))
+        return body

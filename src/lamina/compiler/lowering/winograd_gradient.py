@@ -1,0 +1,201 @@
+"""Loops for the gradients of factors, and from them of filters.
+
+Of a group of tiles the terms are computed with lanes along channels, the transformed errors with
+lanes along samples; then, for each place, the products of single errors with vectors of terms are
+summed over the group in registers, and added to the gradients in memory. So nothing is ever summed
+over lanes. Every chunk adds up gradients of its own, in the order of its rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import product
+from math import prod
+
+from lamina.compiler.ir import (
+    CHUNK,
+    LANE,
+    Accumulate,
+    Affine,
+    Buffer,
+    Expression,
+    For,
+    Load,
+    Prefetch,
+    Statement,
+    Store,
+    plus,
+)
+from lamina.compiler.lowering.building import Body, count, in_lanes, nest, zero
+from lamina.compiler.lowering.division import along, divide
+from lamina.compiler.lowering.winograd import Square, transformed
+from lamina.compiler.lowering.winograd_rows import (
+    Piece,
+    Product,
+    Rows,
+    by_place,
+    lines,
+    share,
+    tile,
+    together,
+)
+from lamina.compiler.machines import Machine
+from lamina.compiler.winograd.gradients import ERRORS, WEIGHTS, Correlated, FilterGradient
+from lamina.compiler.winograd.operations import INPUTS, PLACES
+
+CHANNEL, FILTER, STEP, PLACE, SAMPLE, OUT = "channel", "filter", "step", "place", "sample", "out"
+
+MOST = 4
+"""Vectors of a group's errors: so many times as many products are summed in registers."""
+
+_CHANNEL, _FILTER, _STEP, _PLACE, _SAMPLE, _OUT = (
+    Affine(0, ((n, 1),)) for n in (CHANNEL, FILTER, STEP, PLACE, SAMPLE, OUT)
+)
+_PART = Affine(0, ((CHUNK, 1),))
+
+
+def lower_correlated(
+    operation: Correlated, out: Buffer, operands: Sequence[Buffer], machine: Machine
+) -> tuple[Body, int]:
+    """Return the loops that add up the gradients of factors, a part in each chunk."""
+    x, errors = operands
+    nest_ = _Nest(operation, out, x, errors, machine)
+    number = nest_.rows.images * nest_.rows.rows
+    division = along(0, -(-number // operation.parts), operation.parts)
+    return (*nest_.zeros(), *nest_.rows.around(nest_.body(), division)), operation.parts
+
+
+class _Nest:
+    """What is done with a group."""
+
+    def __init__(
+        self, operation: Correlated, out: Buffer, x: Buffer, errors: Buffer, machine: Machine
+    ) -> None:
+        self.out, self.x, self.errors, self.kind = out, x, errors, out.dtype
+        *_, self.filters, self.channels = out.shape
+        self.width, batch = machine.lanes(out.dtype.itemsize), errors.shape[:-3]
+        assert x.strides[-3] == errors.strides[len(batch) - 1] == 1
+        group, vectors = together(-(-errors.shape[-1] // 2), batch[-1] // self.width, MOST)
+        samples, image = vectors * self.width, errors.shape[-2:]
+        self.rows = Rows(image, operation.origin, x.shape[-2:], batch, group, samples)
+        vectors = self.channels // self.width
+        self.filters_at_once, self.vectors = tile(self.filters, vectors, machine)
+        own = self.rows.own
+        self.terms = by_place("terms", own, self.channels, self.kind)
+        self.factors = by_place("factors", self.filters, own, self.kind)
+
+    def zeros(self) -> Body:
+        """Return the loops that clear a chunk's part."""
+        loops = ("z0", "z1", "z2")
+        at = (_PART, *(Affine(0, ((loop, 1),)) for loop in loops))
+        return nest(loops, self.out.shape[1:], Store(self.out, at, zero(self.kind)))
+
+    def body(self) -> Body:
+        """Return the loops for the terms and errors of a group, and for their products."""
+        return (*self._terms(), *self._factors(), self._products())
+
+    def _terms(self) -> Body:
+        def tiles(line: Piece, column: Piece) -> Body:
+            return in_lanes(self.channels, self.width, partial(self._term, line, column))
+
+        def samples(line: Piece) -> Body:
+            return (count(SAMPLE, self.rows.samples, *self.rows.in_columns(partial(tiles, line))),)
+
+        return self.rows.in_lines(samples)
+
+    def _term(self, line: Piece, column: Piece, channel: Affine) -> Body:
+        """Return the transform of a tile's inputs."""
+        inputs = self.rows.inputs(self.x, line, column, _SAMPLE, channel)
+        before, terms = transformed(INPUTS, inputs)
+        numbered = enumerate(term for each in terms for term in each)
+        place = self.rows.place(_SAMPLE)
+        return (*before, *(Store(self.terms, (Affine(n), place, channel), t) for n, t in numbered))
+
+    def _factors(self) -> Body:
+        def tiles(line: Piece, column: Piece) -> Body:
+            return in_lanes(self.rows.samples, self.width, partial(self._factor, line, column))
+
+        def filters(line: Piece) -> Body:
+            return (count(OUT, self.filters, *self.rows.in_columns(partial(tiles, line))),)
+
+        return self.rows.in_lines(filters)
+
+    def _factor(self, line: Piece, column: Piece, at: Affine) -> Body:
+        """Return the transform of a tile's error terms, those that no tile before has."""
+        square: Square = [
+            [
+                Load(self.errors, (*self.rows.sample(at), _OUT, *self._pixel(line, column, n, m)))
+                if n in line.new and m in column.new
+                else zero(self.kind)
+                for m in (0, 1)
+            ]
+            for n in (0, 1)
+        ]
+        before, factors = transformed(ERRORS, square)
+        numbered = enumerate(factor for each in factors for factor in each)
+        place = self.rows.place(at)
+        return (*before, *(Store(self.factors, (Affine(n), _OUT, place), f) for n, f in numbered))
+
+    def _pixel(self, line: Piece, column: Piece, n: int, m: int) -> tuple[Affine, Affine]:
+        return plus(line.start, Affine(n)), plus(column.start, Affine(m))
+
+    def _products(self) -> Statement:
+        """Return the loops that add products to the gradients."""
+        step = self.vectors * self.width
+
+        def channel(n: int) -> Affine:
+            return Affine(n * self.width, ((CHANNEL, 1), (LANE, 1)))
+
+        def filters(r: int) -> Affine:
+            return plus(_FILTER, Affine(r))
+
+        def factor(r: int) -> Load:
+            return Load(self.factors, (_PLACE, filters(r), _STEP))
+
+        def term(n: int) -> Load:
+            return Load(self.terms, (_PLACE, _STEP, channel(n)))
+
+        def end(r: int, n: int, total: Expression) -> Statement:
+            return Accumulate(self.out, (_PART, _PLACE, filters(r), channel(n)), total)
+
+        rows, own = self.filters_at_once, self.rows.own
+        sums = Product(rows, self.vectors, STEP, own, factor, term, end).body(self.width)
+        along = replace(count(CHANNEL, self.channels, sums), step=step)
+        filters_ = replace(count(FILTER, self.filters, along), step=rows)
+        return count(PLACE, PLACES, *self._hints(), filters_)
+
+    def _hints(self) -> Body:
+        """Return hints at what the next group reads, some for each of the places."""
+        size = 2 * self.rows.group
+        inputs = [
+            Prefetch(self.x, (*self.rows.sample(_SAMPLE), at, *pixel))
+            for at, pixel in product(lines(self.channels, self.kind), self.rows.next_inputs())
+        ]
+        errors = [
+            Prefetch(self.errors, (*self.rows.sample(at), _OUT, *pixel))
+            for at in lines(self.rows.samples, self.kind)
+            for pixel in self.rows.pixels(0, size, 2, size)
+        ]
+        return (
+            share(SAMPLE, self.rows.samples, _PLACE, 1, PLACES, inputs),
+            share(OUT, self.filters, _PLACE, 1, PLACES, errors),
+        )
+
+
+def lower_filter_gradient(
+    operation: FilterGradient, out: Buffer, operands: Sequence[Buffer], machine: Machine
+) -> tuple[Body, int]:
+    """Return the loops that transform gradients of factors, of one filter after another."""
+    (x,) = operands
+    places = [Load(x, (Affine(n), _OUT, _CHANNEL)) for n in range(PLACES)]
+    before, weights = transformed(WEIGHTS, [places[n : n + 4] for n in range(0, PLACES, 4)])
+    stores = (
+        Store(out, (_OUT, _CHANNEL, Affine(n), Affine(m)), weight)
+        for n, line in enumerate(weights)
+        for m, weight in enumerate(line)
+    )
+    division = divide(out, [{0: (1, 1)}], prod(out.shape) / 2)
+    inner = count(CHANNEL, out.shape[1], *before, *stores)
+    return (For(OUT, *division.limits_along(0, out.shape[0]), (inner,)),), division.chunks

@@ -1,0 +1,245 @@
+"""Rows of Winograd's tiles, a few tiles of some samples at a time.
+
+Neighbouring tiles of a row make a group. What is computed of a group lies in a little memory of
+the kernel's own, its tiles side by side with their samples innermost, and stays in the near caches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby, product
+from math import prod
+
+from lamina.compiler.ir import (
+    LANE,
+    Affine,
+    Assign,
+    Buffer,
+    Expression,
+    For,
+    Limit,
+    Load,
+    Local,
+    Statement,
+    op,
+    plus,
+)
+from lamina.compiler.layouts import LINE as LINE_BYTES
+from lamina.compiler.lowering.building import Body, count, scaled, zero
+from lamina.compiler.lowering.division import Division, divide
+from lamina.compiler.lowering.schedule import multiplication_cost
+from lamina.compiler.lowering.winograd import Square
+from lamina.compiler.machines import Machine
+from lamina.compiler.winograd.operations import PLACES, starts
+from lamina.core.types import DType, Shape, float32
+
+IMAGE, ROW, LINE, GROUP, COLUMN, SLICE = "image", "row", "line", "group", "column", "slice"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Tiles along an axis that lie alike: the first, the end, where each starts.
+
+    ``inside`` says which of its four lines are in the image, ``new`` which of its two outputs
+    no tile before has.
+    """
+
+    first: int
+    end: int
+    start: Affine
+    inside: tuple[bool, ...]
+    new: tuple[int, ...]
+
+    def around(self, loop: str, low: Affine, high: Affine, body: Body) -> For:
+        """Return the loop over those of its tiles that are between two places."""
+        begin = Limit(Affine(self.first)), Limit(low)
+        return For(loop, begin, (Limit(Affine(self.end)), Limit(high)), body)
+
+
+def _pieces(loop: str, size: int, origin: int, length: int) -> Iterator[Piece]:
+    def kind(n: int) -> tuple[bool, tuple[bool, ...]]:
+        first = starts(size)[n]
+        return first == 2 * n, tuple(0 <= first + origin + k < length for k in range(4))
+
+    end = 0
+    for (even, inside), tiles in groupby(range(len(starts(size))), kind):
+        first, end = end, end + len(list(tiles))
+        start = Affine(0, ((loop, 2),)) if even else Affine(size - 2)
+        yield Piece(first, end, start, inside, (0, 1) if even else (1,))
+
+
+class Rows:
+    """The rows of tiles of a batch's outputs, in groups.
+
+    ``image`` is the outputs' size, ``origin`` where the first window begins in inputs of the size
+    ``given``. Of the batch, in ``blocks`` or whole, so many samples are together. A group has
+    ``group`` tiles of ``samples`` samples.
+    """
+
+    def __init__(
+        self, image: Shape, origin: Shape, given: Shape, batch: Shape, group: int, samples: int
+    ) -> None:
+        (height, width), (top, left), (rows, columns) = image, origin, given
+        self.origin, self.batch, self.group, self.samples = origin, batch, group, samples
+        self.lines = list(_pieces(LINE, height, top, rows))
+        self.columns = list(_pieces(COLUMN, width, left, columns))
+        self.rows, self.groups = len(starts(height)), len(starts(width)) // group
+        self.images = prod(batch[:-1])
+
+    @property
+    def own(self) -> int:
+        """How many places a group has in its memory."""
+        return self.group * self.samples
+
+    def divide(self, work: float) -> Division:
+        """Return the division of all rows of all images, one after another, into chunks."""
+        number = self.images * self.rows
+        return divide(Buffer("", (number,), float32, (0,)), [{0: (1, 1)}], work)
+
+    def around(self, body: Body, division: Division) -> Body:
+        """Return the loops over groups and what is around them, for one chunk."""
+        starts, stops = division.limits_along(0, self.images * self.rows)
+        before = Affine(0, ((IMAGE, -self.rows),))
+        limits = (
+            (Limit(Affine(0)), *(Limit(plus(limit.affine, before)) for limit in starts)),
+            (Limit(Affine(self.rows)), *(Limit(plus(limit.affine, before)) for limit in stops)),
+        )
+        slices = count(SLICE, self.batch[-1] // self.samples, count(GROUP, self.groups, *body))
+        return (count(IMAGE, self.images, For(ROW, *limits, (slices,))),)
+
+    def in_lines(self, body: Callable[[Piece], Body]) -> Body:
+        """Return what is done with the row of tiles, by how it lies."""
+        row = Affine(0, ((ROW, 1),))
+        after = plus(row, Affine(1))
+        return tuple(line.around(LINE, row, after, body(line)) for line in self.lines)
+
+    def in_columns(self, body: Callable[[Piece], Body]) -> Body:
+        """Return the loops over the tiles of a group, by how they lie."""
+        first = Affine(0, ((GROUP, self.group),))
+        after = plus(first, Affine(self.group))
+        return tuple(piece.around(COLUMN, first, after, body(piece)) for piece in self.columns)
+
+    def sample(self, at: Affine) -> tuple[Affine, ...]:
+        """Return where a sample of the group is along the batch's axes."""
+        at = plus(at, Affine(0, ((SLICE, self.samples),)))
+        return (*(Affine(0, ((IMAGE, 1),)) for _ in self.batch[:-1]), at)
+
+    def place(self, at: Affine) -> Affine:
+        """Return where a tile's sample is in the group's own memory."""
+        return Affine(at.constant, ((COLUMN, self.samples), (GROUP, -self.own), *at.terms))
+
+    def inputs(self, x: Buffer, line: Piece, column: Piece, at: Affine, channel: Affine) -> Square:
+        """Return the four by four inputs of a tile: zeros beyond the image."""
+        rows, columns = (
+            [plus(piece.start, Affine(first + n)) for n in range(4)]
+            for piece, first in zip((line, column), self.origin, strict=True)
+        )
+        return [
+            [
+                Load(x, (*self.sample(at), channel, y, x_)) if top and left else zero(x.dtype)
+                for x_, left in zip(columns, column.inside, strict=True)
+            ]
+            for y, top in zip(rows, line.inside, strict=True)
+        ]
+
+    # Hints -----------------------------------------------------------------------------
+
+    def pixels(self, row: int, column: int, height: int, width: int) -> list[tuple[Affine, ...]]:
+        """Return places of an image that are a distance from where a group starts."""
+        y, x = Affine(row, ((ROW, 2),)), Affine(column, ((GROUP, 2 * self.group),))
+        places = product(range(height), range(width))
+        return [(plus(y, Affine(n)), plus(x, Affine(m))) for n, m in places]
+
+    def next_inputs(self) -> list[tuple[Affine, ...]]:
+        """Return the places of inputs that the next group is the first to read."""
+        (top, left), size = self.origin, 2 * self.group
+        return self.pixels(top, left + 2 + size, 4, size)
+
+
+def by_place(name: str, rows: int, columns: int, kind: DType) -> Buffer:
+    """Return a little memory with rows and columns for each place of a tile.
+
+    Places are moved apart by a line, as they would else compete for the same places of the cache.
+    """
+    step = rows * columns + LINE_BYTES // kind.itemsize
+    return Buffer(name, (PLACES, rows, columns), kind, (step, columns, 1))
+
+
+def lines(extent: int, kind: DType) -> list[Affine]:
+    """Return the elements at which lines of the cache begin."""
+    return [Affine(n) for n in range(0, extent, LINE_BYTES // kind.itemsize)]
+
+
+def share(
+    loop: str, extent: int, before: Affine, parts: int, of: int, body: Sequence[Statement]
+) -> For:
+    """Return the loop over the share of an extent that some parts have, after those before."""
+    first = scaled(before, extent)
+    last = plus(first, Affine(parts * extent + of - 1))
+    return For(loop, (Limit(first, of),), (Limit(last, of),), tuple(body))
+
+
+# Products ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A tile of sums in registers: of single elements, by row, times vectors.
+
+    The sums are over a loop; ``end`` says what is done with the one of a row and a vector.
+    """
+
+    rows: int
+    vectors: int
+    loop: str
+    extent: int
+    element: Callable[[int], Load]
+    vector: Callable[[int], Load]
+    end: Callable[[int, int, Expression], Statement]
+
+    def body(self, width: int) -> For:
+        """Return the loop over lanes around the sums."""
+        kind = self.vector(0).dtype
+        keys = list(product(range(self.rows), range(self.vectors)))
+        sums = {key: Local("sum{}_{}".format(*key), kind) for key in keys}
+        start = [Assign(total, zero(kind)) for total in sums.values()]
+        steps = count(self.loop, self.extent, *self._step(sums, kind))
+        ends = [self.end(*key, total) for key, total in sums.items()]
+        return replace(count(LANE, width, *start, steps, *ends), lanes=width)
+
+    def _step(self, sums: dict[tuple[int, int], Local], kind: DType) -> Iterator[Statement]:
+        """Yield the products of one step: vectors first, each element right before its use."""
+        vectors = [Local(f"vector{n}", kind) for n in range(self.vectors)]
+        for n, vector in enumerate(vectors):
+            yield Assign(vector, self.vector(n))
+        element = Local("element", kind)
+        for r in range(self.rows):
+            yield Assign(element, self.element(r))
+            for n, vector in enumerate(vectors):
+                total = sums[r, n]
+                yield Assign(total, op("sum", total, op("multiply", element, vector)))
+
+
+def tile(rows: int, vectors: int, machine: Machine) -> tuple[int, int]:
+    """Return the rows and vectors of the fastest tile of sums that leaves nothing over."""
+    sizes = {
+        (size, each.vectors)
+        for each in machine.tiles()
+        for size in range(1, each.rows + 1)
+        if rows % size == 0 and vectors % each.vectors == 0
+    }
+    return min(sizes, key=lambda size: (multiplication_cost((rows, vectors), *size), -size[0]))
+
+
+def together(columns: int, vectors: int, most: int) -> tuple[int, int]:
+    """Return how many tiles make a group, and how many vectors of each are done at once.
+
+    Neighbours share inputs, so that more tiles are better than more vectors.
+    """
+    pairs = product(_divisors(columns), _divisors(vectors))
+    return max((p for p in pairs if prod(p) <= most), key=lambda p: (prod(p), p))
+
+
+def _divisors(n: int) -> list[int]:
+    return [k for k in range(1, n + 1) if n % k == 0]
