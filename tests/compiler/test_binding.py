@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import lamina
-from lamina.compiler import gathering, memory
+from lamina.compiler import entries, memory
 from lamina.compiler.executable import Executable
 from lamina.core.errors import ArgumentError
 from lamina.core.types import Array
@@ -126,7 +126,7 @@ def test_many_axes() -> None:
 
 
 def test_where_objects_are_laid_out_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gathering, "native", lambda: None)
+    monkeypatch.setattr(entries, "native", lambda: None)
     step = donating()
     w, v = X.copy(), X * 0
     (total,) = step(w, v, X)
@@ -137,7 +137,7 @@ def test_where_objects_are_laid_out_otherwise(monkeypatch: pytest.MonkeyPatch) -
 
 def test_the_published_layout_is_found_here() -> None:
     assert memory.LAYOUT is not None
-    assert gathering.native() is not None
+    assert entries.native() is not None
 
 
 def test_aligned_memory_shares_nothing() -> None:
@@ -149,7 +149,31 @@ def test_aligned_memory_shares_nothing() -> None:
         np.testing.assert_array_equal(array, np.ones(shape))
 
 
-def test_threads_share_a_binding() -> None:
+def test_a_call_under_way_keeps_its_memory() -> None:
+    double = Executable(lamina.trace(lambda x: x * 2, X)).unbound
+    double(X)
+    (frame,) = double._frames
+    assert frame.take() and not frame.take()
+    assert frame.run((X, X.copy())) is None
+    np.testing.assert_array_equal(double(X)[0], X * 2)
+    assert len(double._frames) == 2
+    frame.leave()
+    assert frame.take()
+
+
+def test_a_refused_call_leaves_the_memory_free() -> None:
+    double = Executable(lamina.trace(lambda x: x * 2, X)).unbound
+    assert double.quick((X[:2],)) is None
+    assert double.quick((X, X)) is None
+    assert double.quick(()) is None
+    np.testing.assert_array_equal(double(X)[0], X * 2)
+    assert len(double._frames) == 1
+
+
+@pytest.mark.parametrize("natively", [True, False])
+def test_threads_share_a_binding(natively: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not natively:
+        monkeypatch.setattr(entries, "native", lambda: None)
     rng = np.random.default_rng(0)
     w = rng.normal(size=(30, 30)).astype(np.float32)
     x = rng.normal(size=(4, 17, 30)).astype(np.float32)

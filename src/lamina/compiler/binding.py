@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping, Sequence
+from itertools import starmap
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy import empty
 
-from lamina.compiler import pool
+from lamina.compiler import entries, pool
+from lamina.compiler.entries import Entry
 from lamina.compiler.gathering import Wanted
 from lamina.compiler.memory import address, aligned
 from lamina.core.errors import ArgumentError
@@ -46,8 +49,40 @@ class Frame:
         if binding.is_prepared and code.prepares:
             _native(addresses["prepare"])(address(self.pointers), pool.submit_address())
         self.program = addresses["run" if binding.is_prepared else "both"]
-        self._call = binding.wanted.call(self.program, self.pointers)
-        self.call_at = address(self._call)
+        self._busy = np.zeros(1, np.int64)
+        self._enter(binding)
+
+    def _enter(self, binding: Binding) -> None:
+        wanted = binding.wanted
+        block = entries.block(
+            wanted=address(wanted.words),
+            pointers=address(self.pointers),
+            program=self.program,
+            busy=address(self._busy),
+        )
+        needed = (block, wanted, self.pointers, self.arena, self._busy, binding.executable)
+        #: Called with a tuple of arrays: True if it has run the program, False if an array is not
+        #: as wanted, None if another call is under way.
+        self.run: Entry = (entries.entry("run", *needed) if wanted.low_enough else None) or _refuse
+        #: Called without arguments: whether the frame was free, and is the caller's from now on.
+        self.take: Entry = entries.entry("take", *needed) or self._take
+
+    def _take(self) -> bool:
+        with _taking:
+            free, self._busy[0] = not self._busy[0], 1
+            return free
+
+    def leave(self) -> None:
+        """Give the frame back after `take`."""
+        self._busy[0] = 0
+
+
+_taking = Lock()
+
+
+def _refuse(arrays: tuple[Any, ...]) -> bool:
+    """Stand for the native code where there is none: Python looks at everything."""
+    return False
 
 
 class Binding:
@@ -68,7 +103,7 @@ class Binding:
         self.returned = executable.outputs
         self._made = [(t.shape, t.dtype) for t in self.returned]
         self.wanted = self._what_is_wanted()
-        self._run = self.wanted.run
+        self._run: Entry = self._elsewhere
 
     def _what_is_wanted(self) -> Wanted:
         first = len(self.types) + len(self.executable.code.constants)
@@ -85,41 +120,50 @@ class Binding:
 
     def quick(self, given: Sequence[Array]) -> list[Array] | None:
         """Do the same if the arrays are exactly as compiled for; else do nothing: None."""
-        outputs = [empty(shape, dtype) for shape, dtype in self._made]
+        outputs = [*starmap(empty, self._made)]
         arrays = (*given, *outputs)
-        try:  # taking from a list is atomic: no two threads get the same frame
-            frame = self._frames.pop()
-        except IndexError:
-            frame = Frame(self)
-        if self._run(id(arrays), frame.call_at):
-            self._frames.append(frame)
-            return None
-        self._frames.append(frame)
-        return outputs
+        done = self._run(arrays)
+        if done is None:
+            done = self._elsewhere(arrays)
+        return outputs if done else None
+
+    def _elsewhere(self, arrays: tuple[Array, ...]) -> bool:
+        """Run with whichever frame is free."""
+        done = None
+        while done is None:
+            frame = self._taken()
+            frame.leave()
+            done = frame.run(arrays)
+        self._run = frame.run
+        return bool(done)
 
     def _slow(self, given: Sequence[Any]) -> list[Array]:
         arrays = self._checked(given)
-        outputs = [empty(shape, dtype) for shape, dtype in self._made]
-        frame = self._frame()
+        frame = self._taken()
+        try:
+            return self._run_checked(arrays, frame)
+        finally:
+            frame.leave()
+
+    def _taken(self) -> Frame:
+        for frame in self._frames:
+            if frame.take():
+                return frame
+        frame = Frame(self)
+        frame.take()
+        self._frames.append(frame)
+        return frame
+
+    def _run_checked(self, arrays: Sequence[Array], frame: Frame) -> list[Array]:
+        outputs = [*starmap(empty, self._made)]
         self.wanted.gather_slowly((*arrays, *outputs), frame.pointers)
         _native(frame.program)(address(frame.pointers), pool.submit_address())
-        self._frames.append(frame)
         return outputs
 
     def fresh(self, given: Sequence[Any]) -> tuple[Frame, list[Array]]:
         """Return a frame of its own, all addresses written, and the arrays for the outputs."""
-        arrays = self._checked(given)
-        outputs = [empty(shape, dtype) for shape, dtype in self._made]
         frame = Frame(self)
-        self.wanted.gather_slowly((*arrays, *outputs), frame.pointers)
-        _native(frame.program)(address(frame.pointers), pool.submit_address())
-        return frame, outputs
-
-    def _frame(self) -> Frame:
-        try:
-            return self._frames.pop()
-        except IndexError:
-            return Frame(self)
+        return frame, self._run_checked(self._checked(given), frame)
 
     def _checked(self, given: Sequence[Any]) -> list[Array]:
         if len(given) != len(self.rest):
