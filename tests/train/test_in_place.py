@@ -105,6 +105,18 @@ def test_what_somebody_holds_stays_as_it_was(kind: str) -> None:
     assert_identical(state(step), state(other))
 
 
+@pytest.mark.parametrize("kind", LOOKS)
+def test_after_a_look_steps_are_quick_again(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    step = made(network())
+    compiled = CompiledStep(step)
+    run(compiled, 2)
+    held = LOOKS[kind](step)
+    run(compiled, 2)
+    monkeypatch.setattr(compiled, "_step", None)
+    run(compiled, 3)
+    del held
+
+
 def test_a_graph_that_has_read_the_weights_keeps_them() -> None:
     step = made(network())
     compiled = CompiledStep(step)

@@ -160,7 +160,7 @@ class CompiledStep:
             new = held.renew()
         if new or self._bound_numbers is not self._numbers.arrays:
             self._bound.clear()
-            self._log = None
+            self._last, self._log = None, None  # they refer to what was held before
             held.watch()
         self._held, self._bound_numbers = held, self._numbers.arrays
         return held
