@@ -12,7 +12,7 @@ import numpy as np
 from numpy import empty
 
 from lamina.compiler import entries, pool
-from lamina.compiler.entries import Entry
+from lamina.compiler.builtin import Entry
 from lamina.compiler.gathering import Wanted
 from lamina.compiler.memory import address, aligned
 from lamina.core.errors import ArgumentError
@@ -50,22 +50,27 @@ class Frame:
             _native(addresses["prepare"])(address(self.pointers), pool.submit_address())
         self.program = addresses["run" if binding.is_prepared else "both"]
         self._busy = np.zeros(1, np.int64)
-        self._enter(binding)
-
-    def _enter(self, binding: Binding) -> None:
-        wanted = binding.wanted
-        block = entries.block(
-            wanted=address(wanted.words),
-            pointers=address(self.pointers),
-            program=self.program,
-            busy=address(self._busy),
-        )
-        needed = (block, wanted, self.pointers, self.arena, self._busy, binding.executable)
+        self._kept = (executable, binding.wanted)
         #: Called with a tuple of arrays: True if it has run the program, False if an array is not
         #: as wanted, None if another call is under way.
-        self.run: Entry = (entries.entry("run", *needed) if wanted.low_enough else None) or _refuse
+        self.run: Entry = self.entry("run") or _refuse
         #: Called without arguments: whether the frame was free, and is the caller's from now on.
-        self.take: Entry = entries.entry("take", *needed) or self._take
+        self.take: Entry = self.entry("take") or self._take
+
+    def entry(self, name: str, *keeps: Any, **words: int | Array) -> Entry | None:
+        """Return an entry to native code that uses this memory; None if there cannot be one."""
+        executable, wanted = self._kept
+        if not wanted.low_enough:
+            return None
+        return entries.entry(
+            name,
+            *(executable, self.arena, *keeps),
+            wanted=wanted.words,
+            pointers=self.pointers,
+            program=self.program,
+            busy=self._busy,
+            **words,
+        )
 
     def _take(self) -> bool:
         with _taking:
@@ -120,19 +125,22 @@ class Binding:
 
     def quick(self, given: Sequence[Array]) -> list[Array] | None:
         """Do the same if the arrays are exactly as compiled for; else do nothing: None."""
-        outputs = [*starmap(empty, self._made)]
+        outputs = self.outputs()
         arrays = (*given, *outputs)
         done = self._run(arrays)
         if done is None:
             done = self._elsewhere(arrays)
         return outputs if done else None
 
+    def outputs(self) -> list[Array]:
+        """Return new arrays for the outputs."""
+        return [*starmap(empty, self._made)]
+
     def _elsewhere(self, arrays: tuple[Array, ...]) -> bool:
         """Run with whichever frame is free."""
         done = None
         while done is None:
-            frame = self._taken()
-            frame.leave()
+            frame = self.frame()
             done = frame.run(arrays)
         self._run = frame.run
         return bool(done)
@@ -145,6 +153,12 @@ class Binding:
         finally:
             frame.leave()
 
+    def frame(self) -> Frame:
+        """Return memory that no call is using now."""
+        frame = self._taken()
+        frame.leave()
+        return frame
+
     def _taken(self) -> Frame:
         for frame in self._frames:
             if frame.take():
@@ -155,7 +169,7 @@ class Binding:
         return frame
 
     def _run_checked(self, arrays: Sequence[Array], frame: Frame) -> list[Array]:
-        outputs = [*starmap(empty, self._made)]
+        outputs = self.outputs()
         self.wanted.gather_slowly((*arrays, *outputs), frame.pointers)
         _native(frame.program)(address(frame.pointers), pool.submit_address())
         return outputs

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+Entry = Callable[..., Any]
 ANY, NONE, ONE = 0x80, 0x04, 0x08
 """What a function takes: any number of arguments, none, or one (``METH_FASTCALL``, …)."""
 
@@ -25,7 +26,7 @@ class _Definition(ctypes.Structure):
 
 
 @cache
-def _maker() -> Callable[[int, Any, None], Callable[..., Any]]:
+def _maker() -> Callable[[int, Any, None], Entry]:
     arguments = (ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
     kind = ctypes.PYFUNCTYPE(ctypes.py_object, *arguments)
     made: Callable[..., Any] = kind(("PyCFunction_NewEx", ctypes.pythonapi))
@@ -40,7 +41,7 @@ def _definition(name: str, code: int, takes: int) -> int:
     return ctypes.addressof(made)
 
 
-def builtin(name: str, code: int, takes: int, own: tuple[Any, ...]) -> Callable[..., Any]:
+def builtin(name: str, code: int, takes: int, own: tuple[Any, ...]) -> Entry:
     """Return native code as a function; its first argument is always ``own``, which it keeps.
 
     The code must stay where it is until the process ends.

@@ -12,24 +12,30 @@ read and written with the lock held, so that no two can begin.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from lamina.compiler import builtin, gathering, llvm, pool
+from lamina.compiler import builtin, gathering, llvm, pool, repeating, watching
+from lamina.compiler.builtin import Entry
 from lamina.compiler.cache import kept
-from lamina.compiler.memory import LAYOUT, Layout
+from lamina.compiler.memory import LAYOUT, Layout, address
 from lamina.core.types import Array
 
-Entry = Callable[..., Any]
 FIELDS = (
-    "wanted", "pointers", "program", "submit", "busy",  # addresses of one call's own
-    "save", "restore", "retain",  # functions of CPython
-    "yes", "no", "none",  # objects to answer with
-)  # fmt: skip
-TAKES = {"run": builtin.ONE, "take": builtin.NONE}
+    *("wanted", "pointers", "program", "submit", "busy"),  # of a program's memory
+    *("tables", "via", "given", "results", "returned"),  # of a call like the one before
+    *("save", "restore", "retain", "release", "next"),  # functions of CPython
+    *("yes", "no", "none"),  # objects to answer with
+)
+TAKES = {
+    "run": builtin.ONE,
+    "take": builtin.NONE,
+    "look": builtin.NONE,
+    "repeat": builtin.ANY,
+}
 
 _TEXT = """
 ; The block of words that an entry keeps: the first item of its own tuple is an array.
@@ -50,6 +56,7 @@ define internal ptr @answer(ptr %call, i64 %field) {{
   ret ptr %answer
 }}
 
+; Run the program. It is under way until the caller says that it is not, when all is done.
 define internal void @execute(ptr %call) {{
 {busy}
 {pointers}
@@ -61,7 +68,6 @@ define internal void @execute(ptr %call) {{
   %thread = call ptr %save()
   call void %program(ptr %pointers, ptr %submit)
   call void %restore(ptr %thread)
-  store i64 0, ptr %busy
   ret void
 }}
 
@@ -80,28 +86,38 @@ define ptr @take(ptr %self, ptr %nothing) {{
 """
 
 
-def entry(name: str, block: Array, *keeps: Any) -> Entry | None:
-    """Return an entry, which keeps its block and more; None where there is no native code."""
+def entry(name: str, *keeps: Any, **words: int | Array) -> Entry | None:
+    """Return an entry, which keeps what it is given; None where there is no native code.
+
+    Args:
+        name: one of `TAKES`.
+        keeps: what else it needs.
+        words: fields of its block; arrays by their addresses.
+    """
     codes = native()
     if codes is None:
         return None
-    return builtin.builtin(name, codes[name], TAKES[name], (block, *keeps))
+    arrays = [value for value in words.values() if isinstance(value, np.ndarray)]
+    own = (_block(words), *arrays, *keeps)
+    return builtin.builtin(name, codes[name], TAKES[name], own)
 
 
-def block(**own: int) -> Array:
-    """Return the words of a call: what is its own, and what is the same for all."""
-    known = {**_common(), **own}
-    return np.array([known[name] for name in FIELDS], np.int64)
+def _block(words: Mapping[str, int | Array]) -> Array:
+    known = {**dict.fromkeys(FIELDS, 0), **_common(), **words}
+    values = [known[name] for name in FIELDS]
+    return np.array([address(v) if isinstance(v, np.ndarray) else v for v in values], np.int64)
 
 
 @cache
 def _common() -> dict[str, int]:
     api = ctypes.pythonapi
     return {
+        "submit": pool.submit_address(),
         "save": address_of(api.PyEval_SaveThread),
         "restore": address_of(api.PyEval_RestoreThread),
         "retain": address_of(api.Py_IncRef),
-        "submit": pool.submit_address(),
+        "release": address_of(api.Py_DecRef),
+        "next": address_of(api.PyDict_Next),
         "yes": id(True),
         "no": id(False),
         "none": id(None),
@@ -133,9 +149,10 @@ def text(layout: Layout) -> str:
     names = ("kind", "size", "items", "data", "rank", "lengths", "dtype", "flags")
     offsets = {name: getattr(layout, name) for name in names}
     loads = {name: _load(name) for name in FIELDS}
-    answers = {name: FIELDS.index(name) for name in ("yes", "no", "none")}
+    answers = {name: FIELDS.index(name) for name in ("yes", "no", "none", "returned")}
     known = {**loads, **answers, **offsets, "record": gathering.RECORD}
-    return (gathering.TEXT + _TEXT).format(**known)
+    parts = (gathering.TEXT, watching.TEXT, repeating.TEXT, _TEXT)
+    return "".join(parts).format(**known)
 
 
 def _load(name: str) -> str:

@@ -116,6 +116,7 @@ object:
   br i1 %fits, label %next, label %refused
 done:
   call void @execute(ptr %call)
+  store i64 0, ptr %busy
   %yes = call ptr @answer(ptr %call, i64 {yes})
   ret ptr %yes
 refused:

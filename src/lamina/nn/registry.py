@@ -6,20 +6,25 @@ them takes longer than a small network does.
 
 from __future__ import annotations
 
+from array import array
 from typing import Any
 
-_changes = 0
+_changes = array("q", [0])
 
 
 def changes() -> int:
     """Return how often a part of any module was put in, replaced or taken away, or its mode set."""
-    return _changes
+    return _changes[0]
+
+
+def address() -> int:
+    """Return where the count is in memory, for native code to look at."""
+    return _changes.buffer_info()[0]
 
 
 def note_change() -> None:
     """Count a change."""
-    global _changes
-    _changes += 1
+    _changes[0] += 1
 
 
 class Registry(dict[str, Any]):

@@ -1,8 +1,9 @@
 """The training step as one native call: forward, backward and update, in place.
 
 Weights, buffers and the optimiser's state are bound to the program once and overwritten in every
-step; nothing is allocated but what the step returns. What Python does in a step is to see that
-nothing else has changed them, or looked at them, since the last one (`Held`).
+step; nothing is allocated but what the step returns. Before each step somebody has to see that
+nothing else has changed them, or looked at them, since the last one: native code, while all is as
+it was (`Ready`), else Python (`Held`, `Hyperparameters`), which knows what to do about it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from lamina.tensors.handle import known
 from lamina.train.diagnosis import finite
 from lamina.train.held import Held
 from lamina.train.hyperparameters import Hyperparameters
+from lamina.train.ready import Ready
 from lamina.train.step import StepResult, TrainingStep
 from lamina.train.traced import BatchChecks, TracedStep, traced_step
 from lamina.train.undo import Log, Step
@@ -57,6 +59,7 @@ class CompiledStep:
 
     def __init__(self, step: TrainingStep, outputs: bool = True, guarded: bool = False) -> None:
         self.step = step
+        self._optimiser = step.optimiser
         self._outputs = outputs
         self._guarded = guarded
         self._numbers = Hyperparameters(step.optimiser)
@@ -64,6 +67,7 @@ class CompiledStep:
         self._bound: dict[Any, Binding] = {}
         self._bound_numbers: list[Array] = []
         self._held: Held | None = None
+        self._ready = Ready(step.optimiser)
         self._last: Binding | None = None
         self._checks: BatchChecks | None = None
         self._changes = -1
@@ -77,8 +81,15 @@ class CompiledStep:
 
     def __call__(self, inputs: Tensor, targets: Tensor, key: Tensor) -> StepResult:
         """Run one step: the weights, buffers and optimiser state change as dynamically."""
+        ready, optimiser = self._ready, self._optimiser
+        if optimiser.state is ready.state and optimiser.param_groups is ready.groups:
+            found: StepResult | None = ready.first(inputs, targets, key)
+            if found is None:
+                found = ready.second(inputs, targets, key)
+            if found is not None:
+                return found
         given = (inputs.node.value, targets.node.value, key.node.value)
-        if self._last is not None and self._as_before():
+        if self._last is not None and self._as_before(self._last):
             found = self._run(self._last, given)
             if found is not None:
                 return found
@@ -92,14 +103,25 @@ class CompiledStep:
         assert self._last is not None
         return profile(self._last, [t.numpy() for t in (inputs, targets, key)], rounds)
 
-    def _as_before(self) -> bool:
+    def _as_before(self, binding: Binding) -> bool:
         """Return whether the last program is bound to everything as it is now."""
-        return (
-            self._held is not None
-            and self._changes == registry.changes()
-            and self._held.untouched()
-            and (self._numbers.unchanged() or self._numbers.follow())
-        )
+        if self._held is None or not self._untouched(self._held):
+            return False
+        if not self._numbers.unchanged():
+            self._ready.forget_numbers()
+            return self._numbers.follow()
+        if not (self._guarded or self._outputs):
+            self._ready.repeat(binding, self._numbers, self._learned)
+        return True
+
+    def _untouched(self, held: Held) -> bool:
+        ready = self._ready
+        if self._optimiser.state is ready.state and ready.look():
+            return True
+        untouched = self._changes == registry.changes() and held.untouched()
+        if untouched:
+            ready.watch(held, self._changes)
+        return untouched
 
     def _run(self, binding: Binding, given: Any, quick: bool = True) -> StepResult | None:
         """Run native code; None if the arrays are not as it can take them, and it must be quick."""
@@ -132,6 +154,7 @@ class CompiledStep:
         return result
 
     def _look_around(self) -> None:
+        self._ready.forget()
         self._changes = registry.changes()
         self._modules = list(self.step.model.modules())
         self._handles = self.step.handles()
@@ -233,6 +256,7 @@ class CompiledStep:
         weights and state are then those of the last copy.
         """
         assert self._guarded and self._log is not None and self._held is not None
+        self._ready.forget()
         self._held.renew()
         self._bound.clear()
         self._last = None

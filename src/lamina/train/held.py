@@ -15,6 +15,8 @@ from sys import getrefcount
 from typing import Any
 
 from lamina.compiler.memory import copied
+from lamina.compiler.objects import EXTRA, slot
+from lamina.compiler.watching import Table
 from lamina.optim import Optimizer
 from lamina.tensors import Tensor
 from lamina.tensors.handle import known
@@ -22,6 +24,7 @@ from lamina.tensors.handle import known
 Place = tuple[dict[str, Any], str]
 _node = attrgetter("node")
 _get: Any = dict.get
+NODE = slot(Tensor, "node")
 
 
 def slots(optimiser: Optimizer) -> Iterator[Place]:
@@ -87,6 +90,25 @@ class Held:
             )
         except (AttributeError, TypeError):  # a place of the state is gone
             return False
+
+    def table(self) -> Table:
+        """Return the same look for native code: at what there is now, if it is untouched.
+
+        It holds for the state's dict of now. It keeps lists of what is watched, and so refers to
+        nothing in them a second time; it must be gone before anything is renewed.
+        """
+        table, state = Table(), self._optimiser.state
+        table.counted(self._watched, [count - EXTRA for count in self._counts])
+        for handle, node in zip(self._handles, self._handle_nodes, strict=True):
+            table.slot(handle, NODE, node)
+        own = {id(tensor): node for tensor, node in zip(self._slots, self._slot_nodes, strict=True)}
+        for at, node in own.items():
+            table.holds(at + (NODE or 0), id(node))
+        table.entries(state)
+        for entries in state.values():
+            table.entries(entries, values_kept=True)
+            table.keep([value for value in entries.values() if id(value) not in own])
+        return table
 
     def renew(self) -> bool:
         """Give new arrays where somebody assigned or looked; return whether that was so."""

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from lamina.compiler.objects import slot
+from lamina.compiler.watching import Table
 from lamina.core.node import Node
 from lamina.core.types import Array
 from lamina.optim import Optimizer
@@ -20,6 +22,7 @@ from lamina.tensors import Tensor
 from lamina.tensors.tree import leaves, map_tree
 
 RATE = "lr"
+NODE = slot(Tensor, "node")
 Key = tuple[int, str]
 
 
@@ -47,6 +50,17 @@ class Hyperparameters:
         return ids == self._ids and (
             not self._tensors or all(tensor.node is node for tensor, node in self._tensors)
         )
+
+    def table(self) -> Table:
+        """Return the same look for native code: at the groups that there are now, as they are."""
+        table = Table()
+        table.items(self._optimiser.param_groups)
+        for group in self._optimiser.param_groups:
+            table.entries(group)
+        for tensor, node in self._tensors:
+            table.keep(node)
+            table.slot(tensor, NODE, node)
+        return table
 
     def follow(self) -> bool:
         """Take over new values of the inputs; return whether nothing else has changed."""
