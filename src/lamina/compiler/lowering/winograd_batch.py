@@ -100,13 +100,10 @@ class _Nest:
         return (*self._terms(), filters)
 
     def _terms(self) -> Body:
-        def tiles(line: Piece, column: Piece) -> Body:
+        def one(line: Piece, column: Piece) -> Body:
             return in_lanes(self.rows.samples, self.width, partial(self._term, line, column))
 
-        def channels(line: Piece) -> Body:
-            return (count(CHANNEL, self.channels, *self.rows.in_columns(partial(tiles, line))),)
-
-        return self.rows.in_lines(channels)
+        return self.rows.tiles(self.rows.reading, CHANNEL, self.channels, one)
 
     def _term(self, line: Piece, column: Piece, at: Affine) -> Body:
         """Return the transform of a tile's inputs."""
@@ -163,14 +160,10 @@ class _Nest:
         )
 
     def _outputs(self) -> Body:
-        def tiles(line: Piece, column: Piece) -> Body:
+        def one(line: Piece, column: Piece) -> Body:
             return in_lanes(self.rows.samples, self.width, partial(self._output, line, column))
 
-        def filters(line: Piece) -> Body:
-            columns = self.rows.in_columns(partial(tiles, line))
-            return (count(OWN, self.filters_at_once, *columns),)
-
-        return self.rows.in_lines(filters)
+        return self.rows.tiles(self.rows.writing, OWN, self.filters_at_once, one)
 
     def _output(self, line: Piece, column: Piece, at: Affine) -> Body:
         """Return the transform of a tile's products, and what is done with the outputs."""

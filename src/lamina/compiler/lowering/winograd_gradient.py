@@ -97,13 +97,10 @@ class _Nest:
         return (*self._terms(), *self._factors(), self._products())
 
     def _terms(self) -> Body:
-        def tiles(line: Piece, column: Piece) -> Body:
+        def one(line: Piece, column: Piece) -> Body:
             return in_lanes(self.channels, self.width, partial(self._term, line, column))
 
-        def samples(line: Piece) -> Body:
-            return (count(SAMPLE, self.rows.samples, *self.rows.in_columns(partial(tiles, line))),)
-
-        return self.rows.in_lines(samples)
+        return self.rows.tiles(self.rows.reading, SAMPLE, self.rows.samples, one)
 
     def _term(self, line: Piece, column: Piece, channel: Affine) -> Body:
         """Return the transform of a tile's inputs."""
@@ -114,13 +111,10 @@ class _Nest:
         return (*before, *(Store(self.terms, (Affine(n), place, channel), t) for n, t in numbered))
 
     def _factors(self) -> Body:
-        def tiles(line: Piece, column: Piece) -> Body:
+        def one(line: Piece, column: Piece) -> Body:
             return in_lanes(self.rows.samples, self.width, partial(self._factor, line, column))
 
-        def filters(line: Piece) -> Body:
-            return (count(OUT, self.filters, *self.rows.in_columns(partial(tiles, line))),)
-
-        return self.rows.in_lines(filters)
+        return self.rows.tiles(self.rows.writing, OUT, self.filters, one)
 
     def _factor(self, line: Piece, column: Piece, at: Affine) -> Body:
         """Return the transform of a tile's error terms, those that no tile before has."""

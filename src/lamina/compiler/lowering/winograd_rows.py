@@ -57,10 +57,30 @@ class Piece:
         return For(loop, begin, (Limit(Affine(self.end)), Limit(high)), body)
 
 
-def _pieces(loop: str, size: int, origin: int, length: int) -> Iterator[Piece]:
+Pieces = tuple[list[Piece], list[Piece]]
+"""Those of lines, and those of columns."""
+
+
+def _of_inputs(loop: str, size: int, origin: int, length: int) -> list[Piece]:
+    """Return the tiles along an axis, by which of their inputs are in images of a length."""
+
+    def inside(first: int) -> tuple[bool, ...]:
+        return tuple(0 <= first + origin + k < length for k in range(4))
+
+    return list(_pieces(loop, size, inside))
+
+
+def _of_outputs(loop: str, size: int) -> list[Piece]:
+    """Return the tiles along an axis, by which of their outputs no tile before has."""
+    return list(_pieces(loop, size, lambda first: ()))
+
+
+def _pieces(
+    loop: str, size: int, inside_from: Callable[[int], tuple[bool, ...]]
+) -> Iterator[Piece]:
     def kind(n: int) -> tuple[bool, tuple[bool, ...]]:
         first = starts(size)[n]
-        return first == 2 * n, tuple(0 <= first + origin + k < length for k in range(4))
+        return first == 2 * n, inside_from(first)
 
     end = 0
     for (even, inside), tiles in groupby(range(len(starts(size))), kind):
@@ -82,8 +102,12 @@ class Rows:
     ) -> None:
         (height, width), (top, left), (rows, columns) = image, origin, given
         self.origin, self.batch, self.group, self.samples = origin, batch, group, samples
-        self.lines = list(_pieces(LINE, height, top, rows))
-        self.columns = list(_pieces(COLUMN, width, left, columns))
+        #: Tiles by which inputs they read, and by which outputs they write.
+        self.reading: Pieces = (
+            _of_inputs(LINE, height, top, rows),
+            _of_inputs(COLUMN, width, left, columns),
+        )
+        self.writing: Pieces = _of_outputs(LINE, height), _of_outputs(COLUMN, width)
         self.rows, self.groups = len(starts(height)), len(starts(width)) // group
         self.images = prod(batch[:-1])
 
@@ -108,17 +132,21 @@ class Rows:
         slices = count(SLICE, self.batch[-1] // self.samples, count(GROUP, self.groups, *body))
         return (count(IMAGE, self.images, For(ROW, *limits, (slices,))),)
 
-    def in_lines(self, body: Callable[[Piece], Body]) -> Body:
-        """Return what is done with the row of tiles, by how it lies."""
-        row = Affine(0, ((ROW, 1),))
-        after = plus(row, Affine(1))
-        return tuple(line.around(LINE, row, after, body(line)) for line in self.lines)
+    def tiles(
+        self, pieces: Pieces, loop: str, extent: int, one: Callable[[Piece, Piece], Body]
+    ) -> Body:
+        """Return the loops over a group's tiles, inside a loop, by how they lie.
 
-    def in_columns(self, body: Callable[[Piece], Body]) -> Body:
-        """Return the loops over the tiles of a group, by how they lie."""
-        first = Affine(0, ((GROUP, self.group),))
-        after = plus(first, Affine(self.group))
-        return tuple(piece.around(COLUMN, first, after, body(piece)) for piece in self.columns)
+        ``pieces`` are `reading` or `writing`; ``one`` is what is done with a tile of a line and
+        a column.
+        """
+        row, first = Affine(0, ((ROW, 1),)), Affine(0, ((GROUP, self.group),))
+        after, end = plus(row, Affine(1)), plus(first, Affine(self.group))
+        found: list[Statement] = []
+        for line in pieces[0]:
+            columns = (c.around(COLUMN, first, end, one(line, c)) for c in pieces[1])
+            found.append(line.around(LINE, row, after, (count(loop, extent, *columns),)))
+        return tuple(found)
 
     def sample(self, at: Affine) -> tuple[Affine, ...]:
         """Return where a sample of the group is along the batch's axes."""

@@ -44,6 +44,9 @@ KEPT = 2 * 1024 * 1024
 NEAR = 4
 """What transforms take, counted likewise, where nothing of a tile leaves the near caches."""
 
+FEWEST_FACTORED, FEWEST_SUMMED = 128, 512
+"""Fewer tiles of samples are not worth factors of their own, or gradients summed in parts."""
+
 FEWEST_FILTERS = 4
 """A tile of sums has so many rows, or its products take longer than they save."""
 
@@ -128,8 +131,7 @@ class _Convolution:
     def saves_time(self, node: Node) -> bool:
         """Return whether tiles are faster where all transforms go through memory."""
         channels = node.operands[self.filters].shape[:2]
-        number = tiles(node.shape)
-        if number < FEWEST_TILES and PLACES * prod(channels) * float32.itemsize > KEPT:
+        if tiles(node.shape) < FEWEST_TILES and not _are_kept(channels):
             return False
         return _saved(node.shape, channels, TRANSFORMS) >= GAIN
 
@@ -137,7 +139,8 @@ class _Convolution:
         """Return whether tiles are faster where their terms stay near."""
         channels = node.operands[self.filters].shape[:2]
         out, given = reversed(channels) if self.turned else channels
-        if PLACES * given * samples * float32.itemsize > LARGEST or out % FEWEST_FILTERS:
+        fits = PLACES * given * samples * float32.itemsize <= LARGEST and _are_kept(channels)
+        if not fits or out % FEWEST_FILTERS or tiles(node.shape) < FEWEST_FACTORED:
             return False
         return _saved(node.shape, channels, NEAR) >= GAIN
 
@@ -163,9 +166,10 @@ class _Correlation:
     def saves_time_in_batches(self, node: Node, samples: int) -> bool:
         """Return whether tiles are faster where their terms stay near."""
         channels = node.shape[:2]
-        if PLACES * sum(channels) * samples * float32.itemsize > LARGEST:
-            return False
         errors = node.operands[1 - self.images].shape
+        fits = PLACES * sum(channels) * samples * float32.itemsize <= LARGEST
+        if not (fits and _are_kept(channels)) or tiles(errors) < FEWEST_SUMMED:
+            return False
         return channels[0] % FEWEST_FILTERS == 0 and _saved(errors, channels, NEAR) >= GAIN
 
 
@@ -207,6 +211,11 @@ def _window(spec: Contraction, images: Read, errors: Read) -> Shape | None:
     if any(not _slides(index, place, loop, 1) for index, place, loop in places):
         return None
     return tuple(index.constant for index in images.indices[2:])
+
+
+def _are_kept(channels: Shape) -> bool:
+    """Return whether factors are in a cache when they are needed again."""
+    return PLACES * prod(channels) * float32.itemsize <= KEPT
 
 
 def _saved(shape: Shape, channels: Shape, transforms: float) -> float:
