@@ -8,6 +8,7 @@ from lamina.compiler.batching import Batch, find_batch
 from lamina.compiler.blocking import block_batch, samples_together
 from lamina.compiler.machines import Machine
 from lamina.compiler.winograd.rewriting import use_winograd, use_winograd_in_batches
+from lamina.compiler.winograd.sums import sum_beside
 from lamina.core.program import Program
 
 
@@ -24,4 +25,5 @@ def arranged(
         return use_winograd(program, static), batch
     samples, lanes = samples_together(batch, machine), machine.lanes(4)
     program = use_winograd_in_batches(program, batch, samples, lanes)
+    program = sum_beside(program, find_batch(program, machine, weights), samples)
     return block_batch(program, find_batch(program, machine, weights), machine)

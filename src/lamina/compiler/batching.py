@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from lamina.compiler.machines import Machine
 from lamina.compiler.splitting import is_loop
+from lamina.compiler.winograd.gradients import Correlated
+from lamina.compiler.winograd.operations import RowSums
 from lamina.core.node import Node
 from lamina.core.program import Program
 from lamina.ops.contraction import Contraction
@@ -49,6 +51,8 @@ def find_batch(program: Program, machine: Machine, others: Collection[int]) -> B
 def _carries(node: Node, members: Collection[int]) -> bool:
     if isinstance(node.operation, RandomBits):
         return True
+    if isinstance(node.operation, Correlated | RowSums):  # samples are summed
+        return False
     if not isinstance(node.operation, Contraction):
         return any(id(operand) in members for operand in node.operands)
     pairs = zip(node.operation.reads, node.operands, strict=True)

@@ -19,7 +19,7 @@ from lamina.compiler.passes.numbers import is_uniform, repeated
 from lamina.compiler.passes.rewriting import Operands, known, made, rebuilt
 from lamina.compiler.splitting import in_blocks, is_loop, split_loop
 from lamina.compiler.winograd.gradients import Correlated
-from lamina.compiler.winograd.operations import Convolved
+from lamina.compiler.winograd.operations import Convolved, RowSums
 from lamina.core.node import Node, Operation
 from lamina.core.program import Program
 from lamina.core.types import Array, Shape
@@ -155,8 +155,9 @@ class _Blocking:
     def _sum(self, node: Node) -> Blocked | None:
         """Return a contraction on blocks that are summed, if it sums along the batch."""
         spec = node.operation
-        if isinstance(spec, Correlated):
-            return (spec, (True, True)) if self._has_axis(node.operands) else None
+        if isinstance(spec, Correlated | RowSums):
+            every = (True,) * len(node.operands)
+            return (spec, every) if self._has_axis(node.operands) else None
         if not isinstance(spec, Contraction):
             return None
         loops = range(spec.out_rank, len(spec.extents))

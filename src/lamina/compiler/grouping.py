@@ -17,7 +17,7 @@ from lamina.compiler.passes.numbers import as_const
 from lamina.compiler.passes.rewriting import consumers
 from lamina.compiler.passes.sums import adds_up
 from lamina.compiler.passes.views import as_view
-from lamina.compiler.winograd.operations import Convolved, Joined
+from lamina.compiler.winograd.operations import Convolved, Joined, RowSums
 from lamina.core.node import Node, Operation
 from lamina.core.program import Program
 from lamina.ops.contraction import Contraction
@@ -46,6 +46,8 @@ class Unit:
     place: int
     lead: Node | None = None
     before: set[Unit] = field(default_factory=set)
+    sums: list[Node] = field(default_factory=list)
+    """Sums over rows that a convolution's kernel adds up, of its nodes."""
 
     @property
     def base(self) -> Node:
@@ -79,7 +81,7 @@ class Grouping:
         self.readers = consumers(program)
         self.kept = {id(node) for node in program.outputs}
         for place, node in enumerate(self.nodes):
-            if not self._only_summed(node):
+            if not self._only_summed(node) and not self._sums_beside(node):
                 self._add(node, place)
         self.names = self._names_of_inputs()
         self.reading = self._readers()
@@ -102,6 +104,17 @@ class Grouping:
             before = self.unit_of.get(id(operand))
             if before is not None and before is not unit:
                 unit.before.add(before)
+
+    def _sums_beside(self, node: Node) -> bool:
+        """Let a convolution's kernel add up its own results, if that is what a node does."""
+        unit = self.unit_of.get(id(node.operands[0])) if node.operands else None
+        if unit is None or not isinstance(node.operation, RowSums):
+            return False
+        if not isinstance(unit.base.operation, Convolved):
+            return False
+        unit.sums.append(node)
+        self.unit_of[id(node)] = unit
+        return True
 
     def _only_summed(self, node: Node) -> bool:
         """Return whether nothing but sums needs a function's elements, and they are soon read."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from lamina.compiler.ir import Buffer, Kernel
+from lamina.compiler.ir import Buffer, Kernel, Local
 from lamina.compiler.layouts import Layout
 from lamina.compiler.lowering import lower
 from lamina.compiler.lowering.building import Body
@@ -33,8 +33,8 @@ class Work:
 
     The base is a contraction, or makes outputs of Winograd's tiles. With ``lead`` the contraction
     is a sum of that function of the first arrays. ``arrays`` are those that the stages read.
-    ``stores`` says for each result whether it is the base or which stage, and ``over`` the number
-    of the array that it overwrites, or -1.
+    ``stores`` says for each result whether it is the base or which stage, ``over`` the number of
+    the array that it overwrites, or -1, and ``sums`` likewise what is added up over rows.
     """
 
     base: Base | None
@@ -42,6 +42,7 @@ class Work:
     stores: tuple[int, ...]
     over: tuple[int, ...]
     lead: Scalar | None = None
+    sums: tuple[int, ...] = ()
 
 
 @lru_cache(maxsize=4096)
@@ -68,31 +69,38 @@ def kernel(
 ) -> Kernel:
     """Return the kernel of a contraction or pointwise functions, and what follows.
 
-    ``out`` is how a base that is not stored would lie. The kernel's buffers are its results,
-    the contraction's operands, and the arrays that are not overwritten.
+    ``out`` is how a base that is not stored would lie. The kernel's buffers are its results (sums
+    are the last of ``outs``), the contraction's operands, and the arrays that are not overwritten.
     """
     results = [layout.buffer(f"out{n}" if n else "out") for n, layout in enumerate(outs)]
     operands = [layout.buffer(f"x{n}") for n, layout in enumerate(factors)]
     read = _arrays(work, results, arrays, len(operands))
-    stores = dict(zip(work.stores, results, strict=True))
-    finish = Finish(work.stages, read, stores, machine.fma)
+    stores = dict(zip(work.stores, results, strict=False))
+    totals = {n: Local(f"total{k}", out.dtype) for k, n in enumerate(work.sums)}
+    finish = Finish(work.stages, read, stores, machine.fma, totals)
     if work.base is None:
         body, chunks = finish_pointwise(finish, results, read, machine)
     else:
         target = stores.get(BASE, out.buffer("base"))
-        body, chunks = _finished(work, target, operands, finish, machine)
+        sums = results[len(results) - len(work.sums) :]
+        body, chunks = _finished(work, target, operands, finish, machine, sums)
     others = [buffer for buffer in read if buffer not in results]
     buffers = (*results, *operands, *others)
     return Kernel(_name(work), buffers, body, chunks, len(results))
 
 
 def _finished(
-    work: Work, target: Buffer, operands: Sequence[Buffer], finish: Finish, machine: Machine
+    work: Work,
+    target: Buffer,
+    operands: Sequence[Buffer],
+    finish: Finish,
+    machine: Machine,
+    sums: Sequence[Buffer],
 ) -> tuple[Body, int]:
     if isinstance(work.base, Joined):
         return finish_joined(work.base, target, operands, finish, machine)
     if isinstance(work.base, Convolved):
-        return finish_convolved(work.base, target, operands, finish, machine)
+        return finish_convolved(work.base, target, operands, finish, machine, sums)
     assert work.base is not None
     return finish_contraction(work.base, target, operands, finish, machine, work.lead)
 

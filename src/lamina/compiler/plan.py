@@ -202,7 +202,7 @@ class Planner:
             self._pointwise(unit.nodes)
         elif isinstance(base.operation, Joined | Convolved):
             given = [self._operand(n, o, base.operation) for n, o in enumerate(base.operands)]
-            self._kernel(base, given, unit.nodes[1:], unit.nodes)
+            self._kernel(base, given, unit.nodes[1:], unit.nodes, sums=unit.sums)
         elif not isinstance(base.operation, Contraction):
             self._single(base)
         elif not self._view(base):
@@ -285,8 +285,12 @@ class Planner:
         stages: Sequence[Node],
         nodes: Sequence[Node],
         lead: Scalar | None = None,
+        sums: Sequence[Node] = (),
     ) -> None:
-        """Plan one kernel: a base, stages after it, and stores of what others need."""
+        """Plan one kernel: a base, stages after it, and stores of what others need.
+
+        Sums are of rows of its nodes.
+        """
         layout = self._layout(*nodes)
         numbers = {id(node): -2 - n for n, node in enumerate(stages)}
         if base is not None:
@@ -298,7 +302,7 @@ class Planner:
             for node in stages
         )
         alone = len(nodes) == 1
-        kept = [node for node in nodes if alone or id(node) in self.needed]
+        kept = [node for node in nodes if (alone and not sums) or id(node) in self.needed]
         homes = [self._home(node, layout) for node in kept]
         given = [self.places[id(node)] for node in arrays]
         over = tuple(_overwritten(home, given) for home in homes)
@@ -309,17 +313,23 @@ class Planner:
         if split is not None and isinstance(operation, Contraction):
             operation, layout = split.contraction(operation), split.result(layout)
             seen, read = tuple(map(split.result, seen)), tuple(map(split.result, read))
+        result = {id(n): BASE if n is base else -2 - numbers[id(n)] for n in nodes}
         work = Work(
             operation,
             listed,
-            tuple(BASE if n is base else -2 - numbers[id(n)] for n in kept),
+            tuple(result[id(node)] for node in kept),
             over,
             lead,
+            tuple(result[id(node.operands[0])] for node in sums),
         )
+        totals = [self._temporary(row_major(node.type)) for node in sums]
+        seen = (*seen, *(row_major(node.type) for node in sums))
         factor_layouts = tuple(place.layout for place in factors)
         made = kernel(work, layout, seen, factor_layouts, read, self.machine)
         others = [place.storage for n, place in enumerate(given) if n not in over]
-        self._step(made, [*homes, *(place.storage for place in factors), *others], kept[-1])
+        self._step(made, [*homes, *totals, *(p.storage for p in factors), *others], nodes[-1])
+        for node, total in zip(sums, totals, strict=True):
+            self.places[id(node)] = Place(row_major(node.type), total)
         for node, home, out in zip(kept, homes, outs, strict=True):
             self.places[id(node)] = Place(out, home)
 

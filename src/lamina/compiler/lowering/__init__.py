@@ -18,12 +18,17 @@ from lamina.compiler.lowering.window import (
     lower_select,
     lower_spread,
 )
-from lamina.compiler.lowering.winograd import lower_factors, lower_joined, lower_tiled
+from lamina.compiler.lowering.winograd import (
+    lower_factors,
+    lower_joined,
+    lower_row_sums,
+    lower_tiled,
+)
 from lamina.compiler.lowering.winograd_batch import lower_convolved
 from lamina.compiler.lowering.winograd_gradient import lower_correlated, lower_filter_gradient
 from lamina.compiler.machines import Machine
 from lamina.compiler.winograd.gradients import Correlated, FilterGradient
-from lamina.compiler.winograd.operations import Convolved, Factors, Joined, Tiled
+from lamina.compiler.winograd.operations import Convolved, Factors, Joined, RowSums, Tiled
 from lamina.core.node import Operation
 from lamina.ops.contraction import Contraction
 from lamina.ops.gather import Gather, ScatterAdd
@@ -55,6 +60,7 @@ LOWERINGS: dict[type[Operation], Lowering] = {
     Factors: lower_factors,
     Tiled: lower_tiled,
     Joined: lower_joined,
+    RowSums: lower_row_sums,
     Convolved: lower_convolved,
     Correlated: lower_correlated,
     FilterGradient: lower_filter_gradient,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lamina.compiler.elementary import Bindings, expand
-from lamina.compiler.ir import Buffer, Expression, Load, Local, Statement, Store
+from lamina.compiler.ir import Assign, Buffer, Expression, Load, Local, Statement, Store, op
 from lamina.compiler.lowering.building import Body
 from lamina.ops.scalar import Scalar
 
@@ -26,7 +26,8 @@ class Finish:
     """What happens with an element: functions of it and of other arrays' elements, and stores.
 
     ``stores`` says which buffer each result goes to: BASE, or a stage's number. A buffer may
-    be an array that is read too: all reads come first.
+    be an array that is read too: all reads come first. ``sums`` says to which variable a result
+    is added.
     """
 
     def __init__(
@@ -35,8 +36,10 @@ class Finish:
         arrays: Sequence[Buffer],
         stores: Mapping[int, Buffer],
         fma: bool,
+        sums: Mapping[int, Local] | None = None,
     ) -> None:
         self.stages, self.arrays, self.stores, self.fma = stages, arrays, stores, fma
+        self.sums = dict(sums or {})
 
     @property
     def overwrites(self) -> bool:
@@ -55,9 +58,9 @@ class Finish:
             value = expand(stage.function, arguments, bindings, fused=self.fma)
             known[-2 - number] = self._named(value, number, bindings)
         ends: list[Statement] = [
-            Store(buffer, indices, known[BASE if n == BASE else -2 - n])
-            for n, buffer in self.stores.items()
+            Store(buffer, indices, known[_key(n)]) for n, buffer in self.stores.items()
         ]
+        ends += [Assign(t, op("sum", t, known[_key(n)])) for n, t in self.sums.items()]
         return (*bindings.statements, *ends)
 
     def _read(self, n: int, indices: tuple[Expression, ...], bindings: Bindings) -> Expression:
@@ -67,8 +70,13 @@ class Finish:
     def _named(self, value: Expression, number: int, bindings: Bindings) -> Expression:
         """Name a result that is used more than once."""
         uses = sum(stage.arguments.count(-2 - number) for stage in self.stages)
-        uses += number in self.stores
+        uses += (number in self.stores) + (number in self.sums)
         return bindings.bind(value) if uses > 1 and not isinstance(value, Local) else value
+
+
+def _key(result: int) -> int:
+    """Return the argument that a result is."""
+    return BASE if result == BASE else -2 - result
 
 
 def stored(out: Buffer) -> Finish:

@@ -26,6 +26,7 @@ from lamina.compiler.ir import (
     plus,
 )
 from lamina.compiler.lowering.building import Body, Limits, count, in_lanes
+from lamina.compiler.lowering.contraction import lower_contraction
 from lamina.compiler.lowering.division import UNDIVIDED, Division, divide
 from lamina.compiler.lowering.finish import Finish, stored
 from lamina.compiler.machines import Machine
@@ -37,9 +38,11 @@ from lamina.compiler.winograd.operations import (
     Factors,
     Joined,
     Matrix,
+    RowSums,
     Tiled,
 )
 from lamina.core.types import Shape, float32
+from lamina.ops.loops import Loop, contraction
 
 IMAGE, ROW, COLUMN = "image", "row", "column"
 OUT, GIVEN = "out", "given"
@@ -214,3 +217,23 @@ def _along(loop: str, size: int, division: Division, axis: int) -> Iterator[_Pie
     yield _Piece(loop, (starts, (*stops, Limit(Affine(whole)))), Affine(0, ((loop, 2),)), (0, 1))
     if size % 2:
         yield _Piece(loop, ((*starts, Limit(Affine(whole))), stops), Affine(size - 2), (1,))
+
+
+def lower_row_sums(
+    operation: RowSums, out: Buffer, operands: Sequence[Buffer], machine: Machine
+) -> tuple[Body, int]:
+    """Return the loops that sum pairs of rows, where no convolution does it."""
+    (x,) = operands
+    *blocks, _, channels, height, width = x.shape
+    block, row, channel, sample, line, column = (
+        Loop("", n) for n in (*(blocks or (1,)), height // 2, channels, operation.samples, 2, width)
+    )
+    before = (block,) if blocks else ()
+    spec = contraction(
+        (block, row, channel, sample),
+        (x.shape, (*before, sample, channel, 2 * row + line, column)),
+    )
+    shape = tuple(loop.extent for loop in (block, row, channel, sample))
+    step = out.strides[0]
+    seen = Buffer(out.name, shape, out.dtype, (height // 2 * step, step, *out.strides[1:]))
+    return lower_contraction(spec, seen, operands, machine)

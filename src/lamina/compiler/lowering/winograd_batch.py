@@ -14,7 +14,9 @@ from math import prod
 
 from lamina.compiler.ir import (
     LANE,
+    Accumulate,
     Affine,
+    Assign,
     Buffer,
     Expression,
     Load,
@@ -23,7 +25,7 @@ from lamina.compiler.ir import (
     Store,
     plus,
 )
-from lamina.compiler.lowering.building import Body, count, in_lanes, scaled
+from lamina.compiler.lowering.building import Body, count, in_lanes, nest, scaled, zero
 from lamina.compiler.lowering.finish import Finish, stored
 from lamina.compiler.lowering.winograd import transformed
 from lamina.compiler.lowering.winograd_rows import (
@@ -60,12 +62,16 @@ def finish_convolved(
     operands: Sequence[Buffer],
     finish: Finish,
     machine: Machine,
+    sums: Sequence[Buffer] = (),
 ) -> tuple[Body, int]:
-    """Return the loops of a convolution in tiles, every element put through ``finish``."""
+    """Return the loops of a convolution in tiles, every element put through ``finish``.
+
+    The sums of ``finish`` are added up over each row of tiles, to ``sums``.
+    """
     factors, x = operands
-    nest = _Nest(operation, out, factors, x, finish, machine)
-    division = nest.rows.divide(factors.span * prod(out.shape[:-3]) * prod(out.shape[-2:]) / 200)
-    return nest.rows.around(nest.body(), division), division.chunks
+    tiles = _Nest(operation, out, factors, x, finish, sums, machine)
+    division = tiles.rows.divide(factors.span * prod(out.shape[:-3]) * prod(out.shape[-2:]) / 200)
+    return tiles.rows.around(tiles.body(), division, tiles.zeros()), division.chunks
 
 
 class _Nest:
@@ -78,8 +84,10 @@ class _Nest:
         factors: Buffer,
         x: Buffer,
         finish: Finish,
+        sums: Sequence[Buffer],
         machine: Machine,
     ) -> None:
+        self.sums = dict(zip(finish.sums.values(), sums, strict=True))
         self.factors, self.x, self.finish, self.kind = factors, x, finish, out.dtype
         *_, self.filters, self.channels = factors.shape
         self.width, batch = machine.lanes(out.dtype.itemsize), out.shape[:-3]
@@ -92,6 +100,14 @@ class _Nest:
         own = self.rows.own
         self.terms = by_place("terms", self.channels, own, self.kind)
         self.products = by_place("products", self.filters_at_once, own, self.kind)
+
+    def zeros(self) -> Body:
+        """Return the loops that clear the sums of a row."""
+        loops = ("z0", "z1")
+        at = (self.rows.number(), *(Affine(0, ((loop, 1),)) for loop in loops))
+        clears = (Store(buffer, at, zero(self.kind)) for buffer in self.sums.values())
+        shape = (self.filters, self.rows.batch[-1])
+        return nest(loops, shape, *clears) if self.sums else ()
 
     def body(self) -> Body:
         """Return the loops for the terms of a group, and for its outputs."""
@@ -174,4 +190,7 @@ class _Nest:
             pixel = (plus(line.start, Affine(n)), plus(column.start, Affine(m)))
             target = (*self.rows.sample(at), plus(_FILTER, _OWN), *pixel)
             body = (*body, *self.finish(target, outputs[n][m]))
-        return body
+        clears = (Assign(total, zero(self.kind)) for total in self.sums)
+        row = (self.rows.number(), plus(_FILTER, _OWN), self.rows.sample(at)[-1])
+        ends = (Accumulate(buffer, row, total) for total, buffer in self.sums.items())
+        return (*clears, *body, *ends)

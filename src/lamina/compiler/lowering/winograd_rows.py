@@ -121,16 +121,16 @@ class Rows:
         number = self.images * self.rows
         return divide(Buffer("", (number,), float32, (0,)), [{0: (1, 1)}], work)
 
-    def around(self, body: Body, division: Division) -> Body:
-        """Return the loops over groups and what is around them, for one chunk."""
+    def around(self, body: Body, division: Division, before: Body = ()) -> Body:
+        """Return the loops over groups, and over rows before whose groups something is done."""
         starts, stops = division.limits_along(0, self.images * self.rows)
-        before = Affine(0, ((IMAGE, -self.rows),))
+        earlier = Affine(0, ((IMAGE, -self.rows),))
         limits = (
-            (Limit(Affine(0)), *(Limit(plus(limit.affine, before)) for limit in starts)),
-            (Limit(Affine(self.rows)), *(Limit(plus(limit.affine, before)) for limit in stops)),
+            (Limit(Affine(0)), *(Limit(plus(limit.affine, earlier)) for limit in starts)),
+            (Limit(Affine(self.rows)), *(Limit(plus(limit.affine, earlier)) for limit in stops)),
         )
         slices = count(SLICE, self.batch[-1] // self.samples, count(GROUP, self.groups, *body))
-        return (count(IMAGE, self.images, For(ROW, *limits, (slices,))),)
+        return (count(IMAGE, self.images, For(ROW, *limits, (*before, slices))),)
 
     def tiles(
         self, pieces: Pieces, loop: str, extent: int, one: Callable[[Piece, Piece], Body]
@@ -152,6 +152,10 @@ class Rows:
         """Return where a sample of the group is along the batch's axes."""
         at = plus(at, Affine(0, ((SLICE, self.samples),)))
         return (*(Affine(0, ((IMAGE, 1),)) for _ in self.batch[:-1]), at)
+
+    def number(self) -> Affine:
+        """Return the number of the row of tiles among those of all images."""
+        return Affine(0, ((IMAGE, self.rows), (ROW, 1)))
 
     def place(self, at: Affine) -> Affine:
         """Return where a tile's sample is in the group's own memory."""

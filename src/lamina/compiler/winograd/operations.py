@@ -234,3 +234,40 @@ class Convolved(Operation):
         for shape, image, origin, out in cases:
             factors = rng.normal(size=(PLACES, out, shape[-3]))
             yield Example(cls(image, origin), (factors, rng.normal(size=shape)))
+
+
+@dataclass(frozen=True)
+class RowSums(Operation):
+    """Sums over pairs of rows of images: [N, C, H, W], in blocks or not, to [rows, C, samples].
+
+    Of so many ``samples`` that lie together (a block, if there are blocks), pairs of rows are
+    summed over their columns: first those of the first block, and so on. H is even.
+    """
+
+    samples: int
+
+    @property
+    def name(self) -> str:
+        return "winograd_sums"
+
+    def infer(self, *operands: Type) -> Type:
+        (x,) = operands
+        number = int(np.prod(x.shape[:-3]))
+        if len(x.shape) < 4 or x.shape[-2] % 2 or number % self.samples:
+            raise ShapeError(
+                f"{self.name}: expected images [N, C, H, W] with an even H and N a multiple of "
+                f"{self.samples}, got {x}"
+            )
+        rows = number // self.samples * x.shape[-2] // 2
+        return Type((rows, x.shape[-3], self.samples), x.dtype)
+
+    def evaluate(self, *operands: Array) -> Array:
+        (x,) = operands
+        channels, height, width = x.shape[-3:]
+        pairs = x.reshape(-1, self.samples, channels, height // 2, 2 * width).sum(-1)
+        return np.ascontiguousarray(pairs.transpose(0, 3, 2, 1)).reshape(-1, channels, self.samples)
+
+    @classmethod
+    def examples(cls, rng: np.random.Generator) -> Iterator[Example]:
+        yield Example(cls(16), (rng.normal(size=(16, 3, 4, 5)),))
+        yield Example(cls(16), (rng.normal(size=(16, 2, 2, 1)),))
