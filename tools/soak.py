@@ -45,7 +45,9 @@ Step = Callable[[lamina.Tensor, lamina.Tensor, lamina.Tensor], object]
 def network(seed: int) -> nn.Module:
     lamina.manual_seed(seed)
     return nn.Sequential(
-        nn.Conv2d(2, 9, 3, padding=1, bias=False), nn.BatchNorm2d(9), nn.ReLU(),
+        nn.Conv2d(2, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU(),
+        nn.Conv2d(16, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU(),  # in tiles
+        nn.Conv2d(16, 9, 3, padding=1), nn.Tanh(),
         nn.Conv2d(9, 16, 3, stride=2, padding=1), nn.Tanh(), nn.MaxPool2d(2), nn.Flatten(),
         nn.Dropout(0.1), nn.Linear(64, 10),
     )  # fmt: skip

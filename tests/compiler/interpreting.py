@@ -9,7 +9,8 @@ import numpy as np
 from lamina.compiler.interpreter import interpret
 from lamina.compiler.ir import Kernel
 from lamina.compiler.machines import Machine
-from lamina.compiler.plan import Plan, Planner
+from lamina.compiler.plan import Plan
+from lamina.compiler.planner import Planner
 from lamina.core.program import Program
 from lamina.core.types import Array
 

@@ -14,7 +14,7 @@ from lamina.compiler.batching import find_batch
 from lamina.compiler.blocking import block_batch
 from lamina.compiler.machines import Machine, named
 from lamina.compiler.passes.pipeline import optimise
-from lamina.compiler.plan import Planner
+from lamina.compiler.planner import Planner
 from lamina.core.program import Program
 from lamina.core.types import Array
 from lamina.ops.structure import Reshape

@@ -14,7 +14,8 @@ from lamina.compiler.interpreter import interpret
 from lamina.compiler.ir import Affine, Buffer, For, If, Kernel, Limit, Load, Store, contiguous
 from lamina.compiler.lowering.building import at, nest
 from lamina.compiler.machines import MACHINES, Machine, named
-from lamina.compiler.plan import Plan, Planner
+from lamina.compiler.plan import Plan
+from lamina.compiler.planner import Planner
 from lamina.core.errors import GraphError
 from lamina.core.node import Operation
 from lamina.core.program import Program

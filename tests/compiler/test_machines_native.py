@@ -16,7 +16,7 @@ import lamina
 import lamina.functions as F
 from lamina.compiler import llvm
 from lamina.compiler.machines import SETTING, named
-from lamina.compiler.plan import Planner
+from lamina.compiler.planner import Planner
 from lamina.core.program import Program
 from lamina.core.types import Array
 from lamina.tensors import Tensor

@@ -70,7 +70,7 @@ class Executable:
     def plan(self) -> Plan:
         """The kernels and the memory: made anew where the code comes from the disk."""
         from lamina.compiler.passes.pipeline import optimise
-        from lamina.compiler.plan import Planner
+        from lamina.compiler.planner import Planner
 
         optimised = optimise(self.program)
         return Planner(optimised, llvm.machine(), self.donated, self.static).plan

@@ -47,8 +47,11 @@ from lamina.compiler.winograd.operations import INPUTS, PLACES
 
 CHANNEL, FILTER, STEP, PLACE, SAMPLE, OUT = "channel", "filter", "step", "place", "sample", "out"
 
-MOST = 4
+VECTORS = (4, 2, 1)
 """Vectors of a group's errors: so many times as many products are summed in registers."""
+
+LARGEST = 512 * 1024
+"""Bytes of a group's terms and errors, as far as there can be fewer: they are on a stack."""
 
 _CHANNEL, _FILTER, _STEP, _PLACE, _SAMPLE, _OUT = (
     Affine(0, ((n, 1),)) for n in (CHANNEL, FILTER, STEP, PLACE, SAMPLE, OUT)
@@ -77,7 +80,9 @@ class _Nest:
         *_, self.filters, self.channels = out.shape
         self.width, batch = machine.lanes(out.dtype.itemsize), errors.shape[:-3]
         assert x.strides[-3] == errors.strides[len(batch) - 1] == 1
-        group, vectors = together(-(-errors.shape[-1] // 2), batch[-1] // self.width, MOST)
+        each = PLACES * (self.filters + self.channels) * machine.vector_bytes
+        most = next((n for n in VECTORS if n * each <= LARGEST), 1)
+        group, vectors = together(-(-errors.shape[-1] // 2), batch[-1] // self.width, most)
         samples, image = vectors * self.width, errors.shape[-2:]
         self.rows = Rows(image, operation.origin, x.shape[-2:], batch, group, samples)
         vectors = self.channels // self.width
