@@ -140,6 +140,17 @@ def test_the_published_layout_is_found_here() -> None:
     assert entries.native() is not None
 
 
+@pytest.mark.parametrize(
+    "size", [0, 1, 4096, 2 * memory.LARGE_PAGE - 1, 2 * memory.LARGE_PAGE, 5_000_001]
+)
+def test_room_is_zeros_that_begin_at_a_vector(size: int) -> None:
+    one, other = memory.room(size), memory.room(size)
+    assert one.shape == (size,) and not one.any()
+    assert size == 0 or memory.address(one) % memory.ALIGNMENT == 0
+    one[:] = 7
+    assert not other.any()
+
+
 def test_aligned_memory_shares_nothing() -> None:
     for shape in ((), (0,), (3, 5)):
         array = memory.copied(np.ones(shape, np.float64, order="F"))

@@ -14,7 +14,7 @@ from numpy import empty
 from lamina.compiler import entries, pool
 from lamina.compiler.builtin import Entry
 from lamina.compiler.gathering import Wanted
-from lamina.compiler.memory import address, aligned
+from lamina.compiler.memory import address, room
 from lamina.core.errors import ArgumentError
 from lamina.core.types import Array
 
@@ -36,7 +36,7 @@ class Frame:
     def __init__(self, binding: Binding) -> None:
         executable, fixed = binding.executable, binding.fixed
         code, inputs = executable.code, len(executable.program.inputs)
-        self.arena = aligned((code.arena,), np.dtype(np.uint8))
+        self.arena = room(code.arena)
         addresses = executable.module.addresses
         first = inputs + len(code.constants)
         base = address(self.arena)

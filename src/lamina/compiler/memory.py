@@ -9,8 +9,10 @@ says of the same objects, and arrays are then asked for their addresses one by o
 from __future__ import annotations
 
 import ctypes
+import mmap
 import struct
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 
@@ -19,6 +21,8 @@ import numpy as np
 from lamina.core.types import Array, DType, Shape
 
 ALIGNMENT = 64
+LARGE_PAGE = 2 << 20
+"""Bytes of a large page, on most processors."""
 WORD = 8
 C_CONTIGUOUS, ALIGNED, WRITEABLE = 0x0001, 0x0100, 0x0400
 """Bits of an array's flags, as ``numpy/ndarraytypes.h`` has them."""
@@ -53,6 +57,24 @@ def aligned(shape: Shape, dtype: DType) -> Array:
     memory = bytearray(prod(shape) * dtype.itemsize + ALIGNMENT)
     start = -address(np.frombuffer(memory, np.uint8)) % ALIGNMENT
     return np.ndarray(shape, dtype, memory, start)
+
+
+def room(size: int) -> Array:
+    """Return so many bytes of zeros for temporaries; large ones on the system's large pages.
+
+    A page's address takes long to find out, above all in a virtual machine. Large pages are taken
+    where the system has them for who asks; to ask changes nothing elsewhere.
+    """
+    advice = getattr(mmap, "MADV_HUGEPAGE", None)
+    if size < 2 * LARGE_PAGE or advice is None:
+        return aligned((size,), np.dtype(np.uint8))
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+    memory = mmap.mmap(-1, size + LARGE_PAGE, flags=flags)
+    with suppress(OSError):  # a system without large pages refuses
+        memory.madvise(advice)
+    whole = np.frombuffer(memory, np.uint8)
+    start = -address(whole) % LARGE_PAGE
+    return whole[start : start + size]
 
 
 def copied(array: Array) -> Array:
