@@ -28,16 +28,8 @@ from lamina.compiler.ir import (
 from lamina.compiler.lowering.building import Body, count, in_lanes, nest, scaled, zero
 from lamina.compiler.lowering.finish import Finish, stored
 from lamina.compiler.lowering.winograd import transformed
-from lamina.compiler.lowering.winograd_rows import (
-    Piece,
-    Product,
-    Rows,
-    by_place,
-    lines,
-    share,
-    tile,
-    together,
-)
+from lamina.compiler.lowering.winograd_product import Product, tile, together
+from lamina.compiler.lowering.winograd_rows import Piece, Rows, by_place, lines, share
 from lamina.compiler.machines import Machine
 from lamina.compiler.winograd.operations import INPUTS, OUTPUTS, PLACES, Convolved
 

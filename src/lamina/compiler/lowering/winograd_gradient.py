@@ -31,16 +31,8 @@ from lamina.compiler.ir import (
 from lamina.compiler.lowering.building import Body, count, in_lanes, nest, zero
 from lamina.compiler.lowering.division import along, divide
 from lamina.compiler.lowering.winograd import Square, transformed
-from lamina.compiler.lowering.winograd_rows import (
-    Piece,
-    Product,
-    Rows,
-    by_place,
-    lines,
-    share,
-    tile,
-    together,
-)
+from lamina.compiler.lowering.winograd_product import Product, tile, together
+from lamina.compiler.lowering.winograd_rows import Piece, Rows, by_place, lines, share
 from lamina.compiler.machines import Machine
 from lamina.compiler.winograd.gradients import ERRORS, WEIGHTS, Correlated, FilterGradient
 from lamina.compiler.winograd.operations import INPUTS, PLACES
