@@ -24,6 +24,8 @@ def arranged(
     if not batch.length:
         return use_winograd(program, static), batch
     samples, lanes = samples_together(batch, machine), machine.lanes(4)
-    program = use_winograd_in_batches(program, batch, samples, lanes)
-    program = sum_beside(program, find_batch(program, machine, weights), samples)
-    return block_batch(program, find_batch(program, machine, weights), machine)
+    tiled = use_winograd_in_batches(program, batch, samples, lanes)
+    if tiled is not program:
+        program = sum_beside(tiled, samples)
+        batch = find_batch(program, machine, weights)
+    return block_batch(program, batch, machine)

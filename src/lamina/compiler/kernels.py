@@ -75,14 +75,14 @@ def kernel(
     results = [layout.buffer(f"out{n}" if n else "out") for n, layout in enumerate(outs)]
     operands = [layout.buffer(f"x{n}") for n, layout in enumerate(factors)]
     read = _arrays(work, results, arrays, len(operands))
-    stores = dict(zip(work.stores, results, strict=False))
+    stored, sums = results[: len(work.stores)], results[len(work.stores) :]
+    stores = dict(zip(work.stores, stored, strict=True))
     totals = {n: Local(f"total{k}", out.dtype) for k, n in enumerate(work.sums)}
     finish = Finish(work.stages, read, stores, machine.fma, totals)
     if work.base is None:
         body, chunks = finish_pointwise(finish, results, read, machine)
     else:
         target = stores.get(BASE, out.buffer("base"))
-        sums = results[len(results) - len(work.sums) :]
         body, chunks = _finished(work, target, operands, finish, machine, sums)
     others = [buffer for buffer in read if buffer not in results]
     buffers = (*results, *operands, *others)

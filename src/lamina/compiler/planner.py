@@ -272,7 +272,7 @@ class Planner:
             for node in stages
         )
         alone = len(nodes) == 1
-        kept = [node for node in nodes if (alone and not sums) or id(node) in self.needed]
+        kept = [node for node in nodes if alone or id(node) in self.needed]
         homes = [self._home(node, layout) for node in kept]
         given = [self.places[id(node)] for node in arrays]
         over = tuple(_overwritten(home, given) for home in homes)
@@ -297,7 +297,7 @@ class Planner:
         factor_layouts = tuple(place.layout for place in factors)
         made = kernel(work, layout, seen, factor_layouts, read, self.machine)
         others = [place.storage for n, place in enumerate(given) if n not in over]
-        self._step(made, [*homes, *totals, *(p.storage for p in factors), *others], nodes[-1])
+        self._step(made, [*homes, *totals, *(p.storage for p in factors), *others], kept[-1])
         for node, total in zip(sums, totals, strict=True):
             self.places[id(node)] = Place(row_major(node.type), total)
         for node, home, out in zip(kept, homes, outs, strict=True):

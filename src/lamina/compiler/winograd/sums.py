@@ -7,7 +7,6 @@ takes to read them.
 
 from __future__ import annotations
 
-from lamina.compiler.batching import Batch
 from lamina.compiler.passes.rewriting import Operands, consumers, made, rebuilt, rewrite
 from lamina.compiler.passes.sums import is_sum, loops_of
 from lamina.compiler.winograd.operations import Convolved, RowSums
@@ -21,16 +20,15 @@ DEEPEST = 4
 """Functions between a convolution and a sum, at most."""
 
 
-def sum_beside(program: Program, batch: Batch, samples: int) -> Program:
+def sum_beside(program: Program, samples: int) -> Program:
     """Return the program with sums in two steps, where a convolution's kernel can do the first.
 
     ``samples`` lie side by side in memory.
     """
-
     readers = consumers(program)
 
     def rule(node: Node, operands: Operands) -> Node:
-        if node in batch or not is_sum(node) or not _by_channel(node, operands[0]):
+        if not is_sum(node) or not _by_channel(node, operands[0]):
             return rebuilt(node, operands)
         if all(is_sum(reader) for reader in readers[id(node.operands[0])].values()):
             return rebuilt(node, operands)  # what it reads would come late, one after another
