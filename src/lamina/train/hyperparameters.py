@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from lamina.compiler.objects import slot
 from lamina.compiler.watching import Table
 from lamina.core.node import Node
 from lamina.core.types import Array
@@ -20,9 +19,9 @@ from lamina.optim import Optimizer
 from lamina.optim.groups import NOTES
 from lamina.tensors import Tensor
 from lamina.tensors.tree import leaves, map_tree
+from lamina.train.held import NODE
 
 RATE = "lr"
-NODE = slot(Tensor, "node")
 Key = tuple[int, str]
 
 

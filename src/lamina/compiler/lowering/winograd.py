@@ -59,9 +59,7 @@ def lower_factors(
     filters = (second, first) if operation.turned else (first, second)
     places = range(2, -1, -1) if operation.turned else range(3)
     weights = [[Load(x, (*filters, Affine(n), Affine(m))) for m in places] for n in places]
-    before, factors = transformed(FILTERS, weights)
-    numbered = enumerate(factor for line in factors for factor in line)
-    body = (*before, *(Store(out, (Affine(n), first, second), f) for n, f in numbered))
+    body = to_places(out, (first, second), FILTERS, weights)
     division = divide(out, [{1: (1, 1)}], out.span / 3)
     inner = count(GIVEN, out.shape[2], *body)
     return (For(OUT, *division.limits_along(1, out.shape[1]), (inner,)),), division.chunks
@@ -83,9 +81,7 @@ def lower_tiled(
         loads: Square = [
             [Load(x, (*place.image, channel, row, column)) for column in columns] for row in rows
         ]
-        before, terms = transformed(INPUTS, loads)
-        numbered = enumerate(term for line in terms for term in line)
-        return (*before, *(Store(out, (Affine(n), place.tile, channel), t) for n, t in numbered))
+        return to_places(out, (place.tile, channel), INPUTS, loads)
 
     return nest.around(one, x.shape[-3], machine.lanes(x.dtype.itemsize))
 
@@ -106,8 +102,7 @@ def finish_joined(
     nest = _Nest(operation.shape, x.bytes)
 
     def one(place: _Place, channel: Affine) -> Body:
-        products = [Load(x, (Affine(n), channel, place.tile)) for n in range(PLACES)]
-        body, outputs = transformed(OUTPUTS, [products[n : n + 4] for n in range(0, PLACES, 4)])
+        body, outputs = from_places(x, (channel, place.tile), OUTPUTS)
         for n, m in place.new:
             rows, columns = place.starts
             at = (*place.image, channel, plus(rows, Affine(n)), plus(columns, Affine(m)))
@@ -115,6 +110,19 @@ def finish_joined(
         return body
 
     return nest.around(one, out.shape[-3], machine.lanes(x.dtype.itemsize))
+
+
+def to_places(out: Buffer, at: tuple[Affine, ...], matrix: Matrix, x: Square) -> Body:
+    """Return the transform of a square, stored at each of a tile's places."""
+    before, found = transformed(matrix, x)
+    numbered = enumerate(value for line in found for value in line)
+    return (*before, *(Store(out, (Affine(n), *at), value) for n, value in numbered))
+
+
+def from_places(x: Buffer, at: tuple[Affine, ...], matrix: Matrix) -> tuple[Body, Square]:
+    """Return the transform of what lies at each of a tile's places, and what comes before."""
+    loads = [Load(x, (Affine(n), *at)) for n in range(PLACES)]
+    return transformed(matrix, [loads[n : n + 4] for n in range(0, PLACES, 4)])
 
 
 def transformed(matrix: Matrix, x: Square) -> tuple[Body, Square]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import product
 from math import prod
 
@@ -25,11 +24,11 @@ from lamina.compiler.ir import (
     Store,
     plus,
 )
-from lamina.compiler.lowering.building import Body, count, in_lanes, nest, scaled, zero
+from lamina.compiler.lowering.building import Body, count, nest, scaled, zero
 from lamina.compiler.lowering.finish import Finish, stored
-from lamina.compiler.lowering.winograd import transformed
+from lamina.compiler.lowering.winograd import from_places, to_places
 from lamina.compiler.lowering.winograd_product import Product, tile, together
-from lamina.compiler.lowering.winograd_rows import Piece, Rows, by_place, lines, share
+from lamina.compiler.lowering.winograd_rows import Piece, Rows, by_place, lines, pixel, share
 from lamina.compiler.machines import Machine
 from lamina.compiler.winograd.operations import INPUTS, OUTPUTS, PLACES, Convolved
 
@@ -108,18 +107,13 @@ class _Nest:
         return (*self._terms(), filters)
 
     def _terms(self) -> Body:
-        def one(line: Piece, column: Piece) -> Body:
-            return in_lanes(self.rows.samples, self.width, partial(self._term, line, column))
-
-        return self.rows.tiles(self.rows.reading, CHANNEL, self.channels, one)
+        lanes = self.rows.samples, self.width
+        return self.rows.tiles(self.rows.reading, CHANNEL, self.channels, lanes, self._term)
 
     def _term(self, line: Piece, column: Piece, at: Affine) -> Body:
         """Return the transform of a tile's inputs."""
         inputs = self.rows.inputs(self.x, line, column, at, _CHANNEL)
-        before, terms = transformed(INPUTS, inputs)
-        numbered = enumerate(term for each in terms for term in each)
-        place = self.rows.place(at)
-        return (*before, *(Store(self.terms, (Affine(n), _CHANNEL, place), t) for n, t in numbered))
+        return to_places(self.terms, (_CHANNEL, self.rows.place(at)), INPUTS, inputs)
 
     def _products(self) -> Statement:
         """Return the loops that multiply the terms of a group with the factors of some filters."""
@@ -152,13 +146,13 @@ class _Nest:
         samples = [self.rows.sample(at) for at in lines(self.rows.samples, self.kind)]
         far = [array for array in self.finish.arrays if all(array.strides)]
         outputs = [
-            Prefetch(array, (*sample, plus(_FILTER, _OWN), *pixel))
+            Prefetch(array, (*sample, plus(_FILTER, _OWN), *place))
             for array in dict.fromkeys((*self.finish.stores.values(), *far))
-            for sample, pixel in product(samples, here)
+            for sample, place in product(samples, here)
         ]
         inputs = [
-            Prefetch(self.x, (*sample, _CHANNEL, *pixel))
-            for sample, pixel in product(samples, self.rows.next_inputs())
+            Prefetch(self.x, (*sample, _CHANNEL, *place))
+            for sample, place in product(samples, self.rows.next_inputs())
         ]
         some, all_of = self.filters_at_once, PLACES * self.filters
         before = plus(scaled(_FILTER, PLACES), scaled(_PLACE, some))
@@ -168,19 +162,14 @@ class _Nest:
         )
 
     def _outputs(self) -> Body:
-        def one(line: Piece, column: Piece) -> Body:
-            return in_lanes(self.rows.samples, self.width, partial(self._output, line, column))
-
-        return self.rows.tiles(self.rows.writing, OWN, self.filters_at_once, one)
+        lanes, number = (self.rows.samples, self.width), self.filters_at_once
+        return self.rows.tiles(self.rows.writing, OWN, number, lanes, self._output)
 
     def _output(self, line: Piece, column: Piece, at: Affine) -> Body:
         """Return the transform of a tile's products, and what is done with the outputs."""
-        place = self.rows.place(at)
-        loads = [Load(self.products, (Affine(n), _OWN, place)) for n in range(PLACES)]
-        body, outputs = transformed(OUTPUTS, [loads[n : n + 4] for n in range(0, PLACES, 4)])
+        body, outputs = from_places(self.products, (_OWN, self.rows.place(at)), OUTPUTS)
         for n, m in product(line.new, column.new):
-            pixel = (plus(line.start, Affine(n)), plus(column.start, Affine(m)))
-            target = (*self.rows.sample(at), plus(_FILTER, _OWN), *pixel)
+            target = (*self.rows.sample(at), plus(_FILTER, _OWN), *pixel(line, column, n, m))
             body = (*body, *self.finish(target, outputs[n][m]))
         clears = (Assign(total, zero(self.kind)) for total in self.sums)
         row = (self.rows.number(), plus(_FILTER, _OWN), self.rows.sample(at)[-1])

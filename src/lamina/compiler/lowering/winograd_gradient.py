@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import product
 from math import prod
 
@@ -28,22 +27,19 @@ from lamina.compiler.ir import (
     Store,
     plus,
 )
-from lamina.compiler.lowering.building import Body, count, in_lanes, nest, zero
+from lamina.compiler.lowering.building import Body, count, nest, zero
 from lamina.compiler.lowering.division import along, divide
-from lamina.compiler.lowering.winograd import Square, transformed
+from lamina.compiler.lowering.winograd import Square, from_places, to_places
 from lamina.compiler.lowering.winograd_product import Product, tile, together
-from lamina.compiler.lowering.winograd_rows import Piece, Rows, by_place, lines, share
+from lamina.compiler.lowering.winograd_rows import Piece, Rows, by_place, lines, pixel, share
 from lamina.compiler.machines import Machine
 from lamina.compiler.winograd.gradients import ERRORS, WEIGHTS, Correlated, FilterGradient
-from lamina.compiler.winograd.operations import INPUTS, PLACES
+from lamina.compiler.winograd.operations import INPUTS, LARGEST, PLACES
 
 CHANNEL, FILTER, STEP, PLACE, SAMPLE, OUT = "channel", "filter", "step", "place", "sample", "out"
 
 VECTORS = (4, 2, 1)
 """Vectors of a group's errors: so many times as many products are summed in registers."""
-
-LARGEST = 512 * 1024
-"""Bytes of a group's terms and errors, as far as there can be fewer: they are on a stack."""
 
 _CHANNEL, _FILTER, _STEP, _PLACE, _SAMPLE, _OUT = (
     Affine(0, ((n, 1),)) for n in (CHANNEL, FILTER, STEP, PLACE, SAMPLE, OUT)
@@ -94,43 +90,31 @@ class _Nest:
         return (*self._terms(), *self._factors(), self._products())
 
     def _terms(self) -> Body:
-        def one(line: Piece, column: Piece) -> Body:
-            return in_lanes(self.channels, self.width, partial(self._term, line, column))
-
-        return self.rows.tiles(self.rows.reading, SAMPLE, self.rows.samples, one)
+        lanes, samples = (self.channels, self.width), self.rows.samples
+        return self.rows.tiles(self.rows.reading, SAMPLE, samples, lanes, self._term)
 
     def _term(self, line: Piece, column: Piece, channel: Affine) -> Body:
         """Return the transform of a tile's inputs."""
         inputs = self.rows.inputs(self.x, line, column, _SAMPLE, channel)
-        before, terms = transformed(INPUTS, inputs)
-        numbered = enumerate(term for each in terms for term in each)
-        place = self.rows.place(_SAMPLE)
-        return (*before, *(Store(self.terms, (Affine(n), place, channel), t) for n, t in numbered))
+        return to_places(self.terms, (self.rows.place(_SAMPLE), channel), INPUTS, inputs)
 
     def _factors(self) -> Body:
-        def one(line: Piece, column: Piece) -> Body:
-            return in_lanes(self.rows.samples, self.width, partial(self._factor, line, column))
-
-        return self.rows.tiles(self.rows.writing, OUT, self.filters, one)
+        lanes = self.rows.samples, self.width
+        return self.rows.tiles(self.rows.writing, OUT, self.filters, lanes, self._factor)
 
     def _factor(self, line: Piece, column: Piece, at: Affine) -> Body:
         """Return the transform of a tile's error terms, those that no tile before has."""
+        sample = self.rows.sample(at)
         square: Square = [
             [
-                Load(self.errors, (*self.rows.sample(at), _OUT, *self._pixel(line, column, n, m)))
+                Load(self.errors, (*sample, _OUT, *pixel(line, column, n, m)))
                 if n in line.new and m in column.new
                 else zero(self.kind)
                 for m in (0, 1)
             ]
             for n in (0, 1)
         ]
-        before, factors = transformed(ERRORS, square)
-        numbered = enumerate(factor for each in factors for factor in each)
-        place = self.rows.place(at)
-        return (*before, *(Store(self.factors, (Affine(n), _OUT, place), f) for n, f in numbered))
-
-    def _pixel(self, line: Piece, column: Piece, n: int, m: int) -> tuple[Affine, Affine]:
-        return plus(line.start, Affine(n)), plus(column.start, Affine(m))
+        return to_places(self.factors, (_OUT, self.rows.place(at)), ERRORS, square)
 
     def _products(self) -> Statement:
         """Return the loops that add products to the gradients."""
@@ -161,13 +145,13 @@ class _Nest:
         """Return hints at what the next group reads, some for each of the places."""
         size = 2 * self.rows.group
         inputs = [
-            Prefetch(self.x, (*self.rows.sample(_SAMPLE), at, *pixel))
-            for at, pixel in product(lines(self.channels, self.kind), self.rows.next_inputs())
+            Prefetch(self.x, (*self.rows.sample(_SAMPLE), at, *place))
+            for at, place in product(lines(self.channels, self.kind), self.rows.next_inputs())
         ]
         errors = [
-            Prefetch(self.errors, (*self.rows.sample(at), _OUT, *pixel))
+            Prefetch(self.errors, (*self.rows.sample(at), _OUT, *place))
             for at in lines(self.rows.samples, self.kind)
-            for pixel in self.rows.pixels(0, size, 2, size)
+            for place in self.rows.pixels(0, size, 2, size)
         ]
         return (
             share(SAMPLE, self.rows.samples, _PLACE, 1, PLACES, inputs),
@@ -180,8 +164,7 @@ def lower_filter_gradient(
 ) -> tuple[Body, int]:
     """Return the loops that transform gradients of factors, of one filter after another."""
     (x,) = operands
-    places = [Load(x, (Affine(n), _OUT, _CHANNEL)) for n in range(PLACES)]
-    before, weights = transformed(WEIGHTS, [places[n : n + 4] for n in range(0, PLACES, 4)])
+    before, weights = from_places(x, (_OUT, _CHANNEL), WEIGHTS)
     stores = (
         Store(out, (_OUT, _CHANNEL, Affine(n), Affine(m)), weight)
         for n, line in enumerate(weights)

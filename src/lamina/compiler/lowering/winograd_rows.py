@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby, product
 from math import prod
 
@@ -21,7 +22,7 @@ from lamina.compiler.ir import (
     plus,
 )
 from lamina.compiler.layouts import LINE as LINE_BYTES
-from lamina.compiler.lowering.building import Body, count, scaled, zero
+from lamina.compiler.lowering.building import Body, count, in_lanes, scaled, zero
 from lamina.compiler.lowering.division import Division, divide
 from lamina.compiler.lowering.winograd import Square
 from lamina.compiler.winograd.operations import PLACES, starts
@@ -48,6 +49,11 @@ class Piece:
         """Return the loop over those of its tiles that are between two places."""
         begin = Limit(Affine(self.first)), Limit(low)
         return For(loop, begin, (Limit(Affine(self.end)), Limit(high)), body)
+
+
+def pixel(line: Piece, column: Piece, n: int, m: int) -> tuple[Affine, Affine]:
+    """Return the place in the image of one of a tile's outputs."""
+    return plus(line.start, Affine(n)), plus(column.start, Affine(m))
 
 
 Pieces = tuple[list[Piece], list[Piece]]
@@ -126,18 +132,26 @@ class Rows:
         return (count(IMAGE, self.images, For(ROW, *limits, (*before, slices))),)
 
     def tiles(
-        self, pieces: Pieces, loop: str, extent: int, one: Callable[[Piece, Piece], Body]
+        self,
+        pieces: Pieces,
+        loop: str,
+        extent: int,
+        lanes: tuple[int, int],
+        one: Callable[[Piece, Piece, Affine], Body],
     ) -> Body:
         """Return the loops over a group's tiles, inside a loop, by how they lie.
 
         ``pieces`` are `reading` or `writing`; ``one`` is what is done with a tile of a line and
-        a column.
+        a column, at a place along the lanes, which run over an extent in vectors of a width.
         """
         row, first = Affine(0, ((ROW, 1),)), Affine(0, ((GROUP, self.group),))
         after, end = plus(row, Affine(1)), plus(first, Affine(self.group))
         found: list[Statement] = []
         for line in pieces[0]:
-            columns = (c.around(COLUMN, first, end, one(line, c)) for c in pieces[1])
+            columns = (
+                column.around(COLUMN, first, end, in_lanes(*lanes, partial(one, line, column)))
+                for column in pieces[1]
+            )
             found.append(line.around(LINE, row, after, (count(loop, extent, *columns),)))
         return tuple(found)
 

@@ -22,6 +22,9 @@ FILTER = (3, 3)
 PLACES = 16
 """Places in a tile of inputs, and products for a tile of outputs."""
 
+LARGEST = 512 * 1024
+"""Bytes of the terms that a kernel in batches has at once: they are on a thread's stack."""
+
 Matrix = tuple[tuple[float, ...], ...]
 
 INPUTS: Matrix = ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1))

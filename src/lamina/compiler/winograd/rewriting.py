@@ -13,6 +13,7 @@ from lamina.compiler.splitting import is_loop
 from lamina.compiler.winograd.gradients import Correlated, FilterGradient
 from lamina.compiler.winograd.operations import (
     FILTER,
+    LARGEST,
     PLACES,
     Convolved,
     Factors,
@@ -52,9 +53,6 @@ FEWEST_FILTERS = 4
 
 FEWEST_PARTS, MOST_PARTS, ALL_PARTS = 4, 16, 4 * 1024 * 1024
 """In how many parts gradients of factors are summed, and how many bytes these may have."""
-
-LARGEST = 512 * 1024
-"""Bytes of a tile's terms: they are on a thread's stack."""
 
 
 def use_winograd(program: Program, static: Collection[int]) -> Program:
