@@ -6,7 +6,7 @@ images have the zeros around them that are read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,7 +16,6 @@ from lamina.compiler.ir import (
     Buffer,
     Expression,
     For,
-    Limit,
     Load,
     Local,
     Number,
@@ -25,10 +24,11 @@ from lamina.compiler.ir import (
     op,
     plus,
 )
-from lamina.compiler.lowering.building import Body, Limits, count, in_lanes
+from lamina.compiler.lowering.building import NO_LIMITS, Body, count, in_lanes
 from lamina.compiler.lowering.contraction import lower_contraction
-from lamina.compiler.lowering.division import UNDIVIDED, Division, divide
+from lamina.compiler.lowering.division import divide
 from lamina.compiler.lowering.finish import Finish, stored
+from lamina.compiler.lowering.winograd_pieces import Piece, of_outputs
 from lamina.compiler.machines import Machine
 from lamina.compiler.winograd.operations import (
     FILTERS,
@@ -184,47 +184,25 @@ class _Nest:
     ) -> tuple[Body, int]:
         """Return the loops, and into how many chunks they are divided."""
         body: Body = ()
-        for rows in _along(ROW, self.height, self.division, len(self.images)):
+        limits = self.division.limits(len(self.images), 0, 1)
+        for rows in of_outputs(ROW, self.height):
             inner: Body = ()
-            for columns in _along(COLUMN, self.width, UNDIVIDED, 0):
+            for columns in of_outputs(COLUMN, self.width):
                 place = self._place(rows, columns)
                 lanes = in_lanes(channels, width, partial(one, place))
-                inner = (*inner, columns.around(lanes))
-            body = (*body, rows.around(inner))
+                inner = (*inner, columns.around(NO_LIMITS, lanes))
+            body = (*body, rows.around(limits, inner))
         if self.images:
             body = (For(IMAGE, *self.division.limits_along(0, self.images[0]), body),)
         return body, self.division.chunks
 
-    def _place(self, rows: _Piece, columns: _Piece) -> _Place:
+    def _place(self, rows: Piece, columns: Piece) -> _Place:
         image = tuple(Affine(0, ((IMAGE, 1),)) for _ in self.images)
         number = Affine(0, ((ROW, self.columns), (COLUMN, 1)))
         before = [Affine(0, ((IMAGE, self.rows * self.columns),)) for _ in self.images]
         tile = plus(before[0], number) if before else number
         new = tuple((n, m) for n in rows.new for m in columns.new)
         return _Place(image, tile, (rows.start, columns.start), new)
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """Tiles along an axis: their loop, where one starts, and which of its outputs are new."""
-
-    loop: str
-    limits: Limits
-    start: Affine
-    new: tuple[int, ...]
-
-    def around(self, body: Body) -> For:
-        """Return the loop over these tiles."""
-        return For(self.loop, *self.limits, body)
-
-
-def _along(loop: str, size: int, division: Division, axis: int) -> Iterator[_Piece]:
-    """Yield the tiles that stand side by side, then the one at an odd end that is moved back."""
-    starts, stops = division.limits_along(axis, -(-size // 2))
-    whole = size // 2
-    yield _Piece(loop, (starts, (*stops, Limit(Affine(whole)))), Affine(0, ((loop, 2),)), (0, 1))
-    if size % 2:
-        yield _Piece(loop, ((*starts, Limit(Affine(whole))), stops), Affine(size - 2), (1,))
 
 
 def lower_row_sums(

@@ -27,8 +27,9 @@ from lamina.compiler.ir import (
 from lamina.compiler.lowering.building import Body, count, nest, scaled, zero
 from lamina.compiler.lowering.finish import Finish, stored
 from lamina.compiler.lowering.winograd import from_places, to_places
+from lamina.compiler.lowering.winograd_pieces import Piece, pixel
 from lamina.compiler.lowering.winograd_product import Product, tile, together
-from lamina.compiler.lowering.winograd_rows import Piece, Rows, by_place, lines, pixel, share
+from lamina.compiler.lowering.winograd_rows import Rows, by_place, lines, share
 from lamina.compiler.machines import Machine
 from lamina.compiler.winograd.operations import INPUTS, OUTPUTS, PLACES, Convolved
 

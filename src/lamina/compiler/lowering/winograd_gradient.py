@@ -30,8 +30,9 @@ from lamina.compiler.ir import (
 from lamina.compiler.lowering.building import Body, count, nest, zero
 from lamina.compiler.lowering.division import along, divide
 from lamina.compiler.lowering.winograd import Square, from_places, to_places
+from lamina.compiler.lowering.winograd_pieces import Piece, pixel
 from lamina.compiler.lowering.winograd_product import Product, tile, together
-from lamina.compiler.lowering.winograd_rows import Piece, Rows, by_place, lines, pixel, share
+from lamina.compiler.lowering.winograd_rows import Rows, by_place, lines, share
 from lamina.compiler.machines import Machine
 from lamina.compiler.winograd.gradients import ERRORS, WEIGHTS, Correlated, FilterGradient
 from lamina.compiler.winograd.operations import INPUTS, LARGEST, PLACES

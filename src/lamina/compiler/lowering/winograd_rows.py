@@ -6,10 +6,9 @@ the kernel's own, its tiles side by side with their samples innermost, and stays
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import groupby, product
+from itertools import product
 from math import prod
 
 from lamina.compiler.ir import (
@@ -25,67 +24,17 @@ from lamina.compiler.layouts import LINE as LINE_BYTES
 from lamina.compiler.lowering.building import Body, count, in_lanes, scaled, zero
 from lamina.compiler.lowering.division import Division, divide
 from lamina.compiler.lowering.winograd import Square
+from lamina.compiler.lowering.winograd_pieces import (
+    Piece,
+    Pieces,
+    of_inputs,
+    of_outputs,
+    within,
+)
 from lamina.compiler.winograd.operations import PLACES, starts
 from lamina.core.types import DType, Shape, float32
 
 IMAGE, ROW, LINE, GROUP, COLUMN, SLICE = "image", "row", "line", "group", "column", "slice"
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Tiles along an axis that lie alike: the first, the end, where each starts.
-
-    ``inside`` says which of its four lines are in the image, ``new`` which of its two outputs
-    no tile before has.
-    """
-
-    first: int
-    end: int
-    start: Affine
-    inside: tuple[bool, ...]
-    new: tuple[int, ...]
-
-    def around(self, loop: str, low: Affine, high: Affine, body: Body) -> For:
-        """Return the loop over those of its tiles that are between two places."""
-        begin = Limit(Affine(self.first)), Limit(low)
-        return For(loop, begin, (Limit(Affine(self.end)), Limit(high)), body)
-
-
-def pixel(line: Piece, column: Piece, n: int, m: int) -> tuple[Affine, Affine]:
-    """Return the place in the image of one of a tile's outputs."""
-    return plus(line.start, Affine(n)), plus(column.start, Affine(m))
-
-
-Pieces = tuple[list[Piece], list[Piece]]
-"""Those of lines, and those of columns."""
-
-
-def _of_inputs(loop: str, size: int, origin: int, length: int) -> list[Piece]:
-    """Return the tiles along an axis, by which of their inputs are in images of a length."""
-
-    def inside(first: int) -> tuple[bool, ...]:
-        return tuple(0 <= first + origin + k < length for k in range(4))
-
-    return list(_pieces(loop, size, inside))
-
-
-def _of_outputs(loop: str, size: int) -> list[Piece]:
-    """Return the tiles along an axis, by which of their outputs no tile before has."""
-    return list(_pieces(loop, size, lambda first: ()))
-
-
-def _pieces(
-    loop: str, size: int, inside_from: Callable[[int], tuple[bool, ...]]
-) -> Iterator[Piece]:
-    def kind(n: int) -> tuple[bool, tuple[bool, ...]]:
-        first = starts(size)[n]
-        return first == 2 * n, inside_from(first)
-
-    end = 0
-    for (even, inside), tiles in groupby(range(len(starts(size))), kind):
-        first, end = end, end + len(list(tiles))
-        start = Affine(0, ((loop, 2),)) if even else Affine(size - 2)
-        yield Piece(first, end, start, inside, (0, 1) if even else (1,))
 
 
 class Rows:
@@ -103,10 +52,10 @@ class Rows:
         self.origin, self.batch, self.group, self.samples = origin, batch, group, samples
         #: Tiles by which inputs they read, and by which outputs they write.
         self.reading: Pieces = (
-            _of_inputs(LINE, height, top, rows),
-            _of_inputs(COLUMN, width, left, columns),
+            of_inputs(LINE, height, top, rows),
+            of_inputs(COLUMN, width, left, columns),
         )
-        self.writing: Pieces = _of_outputs(LINE, height), _of_outputs(COLUMN, width)
+        self.writing: Pieces = of_outputs(LINE, height), of_outputs(COLUMN, width)
         self.rows, self.groups = len(starts(height)), len(starts(width)) // group
         self.images = prod(batch[:-1])
 
@@ -144,15 +93,15 @@ class Rows:
         ``pieces`` are `reading` or `writing`; ``one`` is what is done with a tile of a line and
         a column, at a place along the lanes, which run over an extent in vectors of a width.
         """
-        row, first = Affine(0, ((ROW, 1),)), Affine(0, ((GROUP, self.group),))
-        after, end = plus(row, Affine(1)), plus(first, Affine(self.group))
+        row = within(Affine(0, ((ROW, 1),)), 1)
+        group = within(Affine(0, ((GROUP, self.group),)), self.group)
         found: list[Statement] = []
         for line in pieces[0]:
             columns = (
-                column.around(COLUMN, first, end, in_lanes(*lanes, partial(one, line, column)))
+                column.around(group, in_lanes(*lanes, partial(one, line, column)))
                 for column in pieces[1]
             )
-            found.append(line.around(LINE, row, after, (count(loop, extent, *columns),)))
+            found.append(line.around(row, (count(loop, extent, *columns),)))
         return tuple(found)
 
     def sample(self, at: Affine) -> tuple[Affine, ...]:
