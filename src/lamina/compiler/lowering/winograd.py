@@ -40,6 +40,7 @@ from lamina.compiler.winograd.operations import (
     Matrix,
     RowSums,
     Tiled,
+    tiles_along,
 )
 from lamina.core.types import Shape, float32
 from lamina.ops.loops import Loop, contraction
@@ -174,7 +175,7 @@ class _Nest:
     def __init__(self, shape: Shape, touched: int) -> None:
         *before, self.height, self.width = shape
         self.images = before[:-1]
-        self.rows, self.columns = -(-self.height // 2), -(-self.width // 2)
+        self.rows, self.columns = tiles_along(self.height), tiles_along(self.width)
         axes = (*self.images, self.rows)
         whole = Buffer("", axes, float32, (0,) * len(axes))
         self.division = divide(whole, [dict.fromkeys(range(len(axes)), (1, 1))], touched / 8)

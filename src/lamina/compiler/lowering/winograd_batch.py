@@ -31,7 +31,7 @@ from lamina.compiler.lowering.winograd_pieces import Piece, pixel
 from lamina.compiler.lowering.winograd_product import Product, tile, together
 from lamina.compiler.lowering.winograd_rows import Rows, by_place, lines, share
 from lamina.compiler.machines import Machine
-from lamina.compiler.winograd.operations import INPUTS, OUTPUTS, PLACES, Convolved
+from lamina.compiler.winograd.operations import INPUTS, OUTPUTS, PLACES, Convolved, tiles_along
 
 CHANNEL, FILTER, OWN, PLACE, VECTORS = "channel", "filter", "own", "place", "vectors"
 
@@ -84,8 +84,7 @@ class _Nest:
         *_, self.filters, self.channels = factors.shape
         self.width, batch = machine.lanes(out.dtype.itemsize), out.shape[:-3]
         assert x.strides[len(batch) - 1] == out.strides[len(batch) - 1] == 1
-        columns = -(-out.shape[-1] // 2)
-        group, vectors = together(columns, batch[-1] // self.width, MOST)
+        group, vectors = together(tiles_along(out.shape[-1]), batch[-1] // self.width, MOST)
         samples = vectors * self.width
         self.rows = Rows(operation.image, operation.origin, x.shape[-2:], batch, group, samples)
         self.filters_at_once, self.vectors = tile(self.filters, group * vectors, machine)
@@ -135,8 +134,8 @@ class _Nest:
         sums = Product(
             self.filters_at_once, self.vectors, CHANNEL, self.channels, factor, term, end
         )
-        along = count(VECTORS, self.rows.own // step, sums.body(self.width))
-        return count(PLACE, PLACES, *self._hints(), along)
+        vectors = count(VECTORS, self.rows.own // step, sums.body(self.width))
+        return count(PLACE, PLACES, *self._hints(), vectors)
 
     def _hints(self) -> Body:
         """Return hints at what is written and read soon, some for each of the places.

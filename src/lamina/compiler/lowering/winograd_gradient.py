@@ -35,7 +35,7 @@ from lamina.compiler.lowering.winograd_product import Product, tile, together
 from lamina.compiler.lowering.winograd_rows import Rows, by_place, lines, share
 from lamina.compiler.machines import Machine
 from lamina.compiler.winograd.gradients import ERRORS, WEIGHTS, Correlated, FilterGradient
-from lamina.compiler.winograd.operations import INPUTS, LARGEST, PLACES
+from lamina.compiler.winograd.operations import INPUTS, LARGEST, PLACES, tiles_along
 
 CHANNEL, FILTER, STEP, PLACE, SAMPLE, OUT = "channel", "filter", "step", "place", "sample", "out"
 
@@ -71,7 +71,7 @@ class _Nest:
         assert x.strides[-3] == errors.strides[len(batch) - 1] == 1
         each = PLACES * (self.filters + self.channels) * machine.vector_bytes
         most = next((n for n in VECTORS if n * each <= LARGEST), 1)
-        group, vectors = together(-(-errors.shape[-1] // 2), batch[-1] // self.width, most)
+        group, vectors = together(tiles_along(errors.shape[-1]), batch[-1] // self.width, most)
         samples, image = vectors * self.width, errors.shape[-2:]
         self.rows = Rows(image, operation.origin, x.shape[-2:], batch, group, samples)
         vectors = self.channels // self.width
@@ -138,8 +138,8 @@ class _Nest:
 
         rows, own = self.filters_at_once, self.rows.own
         sums = Product(rows, self.vectors, STEP, own, factor, term, end).body(self.width)
-        along = replace(count(CHANNEL, self.channels, sums), step=step)
-        filters_ = replace(count(FILTER, self.filters, along), step=rows)
+        channels = replace(count(CHANNEL, self.channels, sums), step=step)
+        filters_ = replace(count(FILTER, self.filters, channels), step=rows)
         return count(PLACE, PLACES, *self._hints(), filters_)
 
     def _hints(self) -> Body:

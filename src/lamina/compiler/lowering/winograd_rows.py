@@ -31,7 +31,7 @@ from lamina.compiler.lowering.winograd_pieces import (
     of_outputs,
     within,
 )
-from lamina.compiler.winograd.operations import PLACES, starts
+from lamina.compiler.winograd.operations import PLACES, tiles_along
 from lamina.core.types import DType, Shape, float32
 
 IMAGE, ROW, LINE, GROUP, COLUMN, SLICE = "image", "row", "line", "group", "column", "slice"
@@ -56,7 +56,7 @@ class Rows:
             of_inputs(COLUMN, width, left, columns),
         )
         self.writing: Pieces = of_outputs(LINE, height), of_outputs(COLUMN, width)
-        self.rows, self.groups = len(starts(height)), len(starts(width)) // group
+        self.rows, self.groups = tiles_along(height), tiles_along(width) // group
         self.images = prod(batch[:-1])
 
     @property

@@ -16,6 +16,7 @@ from lamina.compiler.winograd.operations import (
     Matrix,
     Tiled,
     starts,
+    tiles_along,
     transformed,
 )
 from lamina.core.errors import ShapeError
@@ -58,7 +59,7 @@ class Correlated(Operation):
         x, errors = operands
         blocks = x.shape[0] if len(x.shape) > 4 else 1
         image = errors.shape[-2:]
-        shape = (PLACES, blocks, -1, *(len(starts(n)) for n in image))
+        shape = (PLACES, blocks, -1, *map(tiles_along, image))
         terms = Tiled(image, self.origin).evaluate(x.reshape(-1, *x.shape[-3:]))
         factors = _in_tiles(errors.reshape(-1, *errors.shape[-3:]))
         sums = np.einsum(

@@ -37,15 +37,20 @@ OUTPUTS: Matrix = ((1, 1, 1, 0), (0, 1, -1, -1))
 """Aᵀ: from four products in a line to two outputs."""
 
 
+def tiles_along(size: int) -> int:
+    """Return how many tiles there are along an axis of outputs."""
+    return -(-size // 2)
+
+
 def starts(size: int) -> list[int]:
     """Return where the tiles along an axis of outputs start."""
-    return [min(2 * n, size - 2) for n in range(-(-size // 2))]
+    return [min(2 * n, size - 2) for n in range(tiles_along(size))]
 
 
 def tiles(shape: Shape) -> int:
     """Return how many tiles outputs [C, H, W] or [N, C, H, W] have in each channel."""
     *before, rows, columns = shape
-    return prod(before[:-1]) * -(-rows // 2) * -(-columns // 2)
+    return prod(before[:-1]) * tiles_along(rows) * tiles_along(columns)
 
 
 def transformed(x: Array, matrix: Matrix) -> Array:

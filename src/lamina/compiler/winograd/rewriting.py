@@ -20,6 +20,7 @@ from lamina.compiler.winograd.operations import (
     Joined,
     Tiled,
     tiles,
+    tiles_along,
 )
 from lamina.core.node import Node
 from lamina.core.program import Program
@@ -153,7 +154,7 @@ class _Correlation:
     def whole(self, node: Node, operands: Operands, samples: int) -> Node:
         """Return the node that computes the same in tiles."""
         images, errors = operands[self.images], operands[1 - self.images]
-        number = -(-errors.shape[-2] // 2) * (errors.shape[0] // samples)
+        number = tiles_along(errors.shape[-2]) * (errors.shape[0] // samples)
         size = -(-number // _parts(node.shape))
         gradient = Correlated(self.origin, -(-number // size))
         parts = made(gradient, (images, errors), node)
@@ -171,6 +172,14 @@ class _Correlation:
         return channels[0] % FEWEST_FILTERS == 0 and _saved(errors, channels, NEAR) >= GAIN
 
 
+def _product(node: Node) -> Contraction | None:
+    """Return a node's sum of products of two arrays, if it is one that there are tiles for."""
+    spec = node.operation
+    if not isinstance(spec, Contraction) or len(spec.reads) != 2 or spec.guards:
+        return None
+    return spec if node.dtype == float32 else None
+
+
 def _parts(filters: Shape) -> int:
     """Return in how many parts gradients are summed, so that these are not too large together."""
     each = PLACES * prod(filters[:2]) * float32.itemsize
@@ -179,10 +188,8 @@ def _parts(filters: Shape) -> int:
 
 def _correlation(node: Node, lanes: int) -> _Correlation | None:
     """Return what a node's sum over a batch's images and error terms is."""
-    spec = node.operation
-    if not isinstance(spec, Contraction) or len(spec.reads) != 2 or spec.guards:
-        return None
-    if node.dtype != float32 or node.shape[2:] != FILTER or len(spec.extents) != 7:
+    spec = _product(node)
+    if spec is None or node.shape[2:] != FILTER or len(spec.extents) != 7:
         return None
     if node.shape[1] % lanes:
         return None
@@ -205,10 +212,7 @@ def _window(spec: Contraction, images: Read, errors: Read) -> Shape | None:
         return None
     if min(errors.shape[2:]) < 2:
         return None
-    places = list(zip(images.indices[2:], (2, 3), pixel, strict=True))
-    if any(not _slides(index, place, loop, 1) for index, place, loop in places):
-        return None
-    return tuple(index.constant for index in images.indices[2:])
+    return _starts(images, (2, 3), pixel, 1)
 
 
 def _are_kept(channels: Shape) -> bool:
@@ -225,10 +229,8 @@ def _saved(shape: Shape, channels: Shape, transforms: float) -> float:
 
 def _convolution(node: Node, place: int) -> _Convolution | None:
     """Return what a node's convolution with the filters at a place among its operands is."""
-    spec = node.operation
-    if not isinstance(spec, Contraction) or len(spec.reads) != 2 or spec.guards:
-        return None
-    if node.dtype != float32 or len(node.shape) < 3 or min(node.shape[-2:]) < 2:
+    spec = _product(node)
+    if spec is None or len(node.shape) < 3 or min(node.shape[-2:]) < 2:
         return None
     filters, images = spec.reads[place], spec.reads[1 - place]
     if len(filters.shape) != 4 or filters.shape[2:] != FILTER:
@@ -249,13 +251,9 @@ def _origin(spec: Contraction, filters: Read, images: Read, turned: bool) -> Sha
     channels = _loops(spec, images.shape[units:-2], images.indices[units:-2])
     if out != rank - 3 or min(given, *window) < rank or channels != [*range(rank - 3), given]:
         return None
-    places = list(zip(images.indices[-2:], (rank - 2, rank - 1), window, strict=True))
-    if any(not _slides(index, place, loop, step) for index, place, loop in places):
-        return None
     if prod(images.shape[:units]) != 1 or any(i.constant for i in images.indices[:units]):
         return None
-    first = FILTER[0] - 1 if turned else 0
-    return tuple(index.constant - first for index in images.indices[-2:])
+    return _starts(images, (rank - 2, rank - 1), window, step)
 
 
 def _loops(spec: Contraction, shape: Shape, indices: Sequence[AffineIndex]) -> list[int] | None:
@@ -267,6 +265,16 @@ def _loops(spec: Contraction, shape: Shape, indices: Sequence[AffineIndex]) -> l
             return None
         found += loops
     return found
+
+
+def _starts(images: Read, places: Sequence[int], windows: Sequence[int], step: int) -> Shape | None:
+    """Return where the first window begins, if it goes up (or down) from where places are."""
+    indices = images.indices[-2:]
+    pairs = zip(indices, places, windows, strict=True)
+    if not all(_slides(index, place, loop, step) for index, place, loop in pairs):
+        return None
+    back = 0 if step > 0 else FILTER[0] - 1
+    return tuple(index.constant - back for index in indices)
 
 
 def _slides(index: AffineIndex, place: int, loop: int, step: int) -> bool:
