@@ -22,37 +22,37 @@ if TYPE_CHECKING:
     from lamina.compiler.binding import Binding
 
 TEXT = """
-; A tensor's value; null of anything else.
-define internal ptr @array(ptr %tensor, ptr %via) {{
+; What an object of a class has in a slot; null of anything else.
+define internal ptr @attribute(ptr %object, i64 %class, i64 %place) {{
 entry:
-  %tensor.kind.at = getelementptr i8, ptr %tensor, i64 {kind}
-  %tensor.kind = load i64, ptr %tensor.kind.at
-  %wanted.at = getelementptr i64, ptr %via, i64 1
-  %wanted = load i64, ptr %wanted.at
-  %is.tensor = icmp eq i64 %tensor.kind, %wanted
-  br i1 %is.tensor, label %tensor.found, label %other
-tensor.found:
-  %node.place.at = getelementptr i64, ptr %via, i64 2
-  %node.place = load i64, ptr %node.place.at
-  %node.at = getelementptr i8, ptr %tensor, i64 %node.place
-  %node = load ptr, ptr %node.at
-  %no.node = icmp eq ptr %node, null
-  br i1 %no.node, label %other, label %object
-object:
-  %node.kind.at = getelementptr i8, ptr %node, i64 {kind}
-  %node.kind = load i64, ptr %node.kind.at
-  %node.wanted.at = getelementptr i64, ptr %via, i64 3
-  %node.wanted = load i64, ptr %node.wanted.at
-  %is.node = icmp eq i64 %node.kind, %node.wanted
-  br i1 %is.node, label %node.found, label %other
-node.found:
-  %value.place.at = getelementptr i64, ptr %via, i64 4
-  %value.place = load i64, ptr %value.place.at
-  %value.at = getelementptr i8, ptr %node, i64 %value.place
+  %nothing = icmp eq ptr %object, null
+  br i1 %nothing, label %other, label %look
+look:
+  %kind.at = getelementptr i8, ptr %object, i64 {kind}
+  %kind = load i64, ptr %kind.at
+  %fits = icmp eq i64 %kind, %class
+  br i1 %fits, label %found, label %other
+found:
+  %value.at = getelementptr i8, ptr %object, i64 %place
   %value = load ptr, ptr %value.at
   ret ptr %value
 other:
   ret ptr null
+}}
+
+; A tensor's value; null of anything else. After the count, `via` has classes and slots.
+define internal ptr @array(ptr %tensor, ptr %via) {{
+  %tensors.at = getelementptr i64, ptr %via, i64 1
+  %tensors = load i64, ptr %tensors.at
+  %node.at = getelementptr i64, ptr %via, i64 2
+  %node.slot = load i64, ptr %node.at
+  %node = call ptr @attribute(ptr %tensor, i64 %tensors, i64 %node.slot)
+  %nodes.at = getelementptr i64, ptr %via, i64 3
+  %nodes = load i64, ptr %nodes.at
+  %value.at = getelementptr i64, ptr %via, i64 4
+  %value.slot = load i64, ptr %value.at
+  %value = call ptr @attribute(ptr %node, i64 %nodes, i64 %value.slot)
+  ret ptr %value
 }}
 
 define internal void @each(ptr %arrays, i64 %count, ptr %function) {{
