@@ -86,14 +86,16 @@ def logistic(x: Term) -> Term:
 
 
 def tanh(x: Term) -> Term:
-    """-m / (2 + m) for m = e^-2|x| - 1 = 2ᵏ (r + r² P(r)) + (2ᵏ - 1), and the sign of x."""
+    """(1 - p) / (1 + p) for p = e^-2|x| = 2ᵏ + 2ᵏ (r + r² P(r)), and the sign of x.
+
+    Numerator and denominator are rounded once each.
+    """
     form = format_of(x.dtype)
-    reduced = reduce(at_most(abs(x), 0.35 * (form.fraction + 3)) * -2.0)
-    power = power_of_two(reduced.exponent, x.dtype)
-    lessened = fma(power, reduced.square + reduced.rest, power - 1.0)
-    denominator = 2.0 + lessened
-    lost = lessened - (denominator - 2.0)
-    return with_sign(_quotient(lessened, denominator, lost), x)
+    doubled = at_most(abs(x), 0.35 * (form.fraction + 3)) * -2.0
+    k, exponent = nearest_integer(doubled, LOG2_E[form.bits][0])
+    r = fma(-k, LOG2[form.bits][1], fma(-k, LOG2[form.bits][0], doubled))
+    power, change = power_of_two(exponent, x.dtype), fma(polynomial(r, EXP[form.bits]), r * r, r)
+    return with_sign(fma(power, change, power - 1.0) / fma(power, change, power + 1.0), x)
 
 
 def _quotient(numerator: Term, denominator: Term, lost: Term) -> Term:
