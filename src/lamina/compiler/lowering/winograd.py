@@ -6,7 +6,7 @@ images have the zeros around them that are read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -30,18 +30,8 @@ from lamina.compiler.lowering.division import divide
 from lamina.compiler.lowering.finish import Finish, stored
 from lamina.compiler.lowering.winograd_pieces import Piece, of_outputs
 from lamina.compiler.machines import Machine
-from lamina.compiler.winograd.operations import (
-    FILTERS,
-    INPUTS,
-    OUTPUTS,
-    PLACES,
-    Factors,
-    Joined,
-    Matrix,
-    RowSums,
-    Tiled,
-    tiles_along,
-)
+from lamina.compiler.winograd.forms import FORMS, Matrix
+from lamina.compiler.winograd.operations import Factors, Joined, RowSums, Tiled, tiles_along
 from lamina.core.types import Shape, float32
 from lamina.ops.loops import Loop, contraction
 
@@ -49,6 +39,7 @@ IMAGE, ROW, COLUMN = "image", "row", "column"
 OUT, GIVEN = "out", "given"
 
 Square = Sequence[Sequence[Expression]]
+Weights = Sequence[float]
 
 
 def lower_factors(
@@ -58,9 +49,10 @@ def lower_factors(
     (x,) = operands
     first, second = Affine(0, ((OUT, 1),)), Affine(0, ((GIVEN, 1),))
     filters = (second, first) if operation.turned else (first, second)
-    places = range(2, -1, -1) if operation.turned else range(3)
+    size = x.shape[-1]
+    places = range(size)[::-1] if operation.turned else range(size)
     weights = [[Load(x, (*filters, Affine(n), Affine(m))) for m in places] for n in places]
-    body = to_places(out, (first, second), FILTERS, weights)
+    body = to_places(out, (first, second), FORMS[size].filters, weights)
     division = divide(out, [{1: (1, 1)}], out.span / 3)
     inner = count(GIVEN, out.shape[2], *body)
     return (For(OUT, *division.limits_along(1, out.shape[1]), (inner,)),), division.chunks
@@ -72,17 +64,17 @@ def lower_tiled(
     """Return the loops that transform inputs, which have zeros around them."""
     (x,) = operands
     assert x.strides[-3] == out.strides[2] == 1
-    nest = _Nest((*x.shape[:-2], *operation.image), out.bytes)
+    nest, form = _Nest((*x.shape[:-2], *operation.image), out.bytes), FORMS[operation.size]
 
     def one(place: _Place, channel: Affine) -> Body:
         rows, columns = (
-            [plus(start, Affine(first + n)) for n in range(4)]
+            [plus(start, Affine(first + n)) for n in range(form.side)]
             for start, first in zip(place.starts, operation.origin, strict=True)
         )
         loads: Square = [
             [Load(x, (*place.image, channel, row, column)) for column in columns] for row in rows
         ]
-        return to_places(out, (place.tile, channel), INPUTS, loads)
+        return to_places(out, (place.tile, channel), form.inputs, loads)
 
     return nest.around(one, x.shape[-3], machine.lanes(x.dtype.itemsize))
 
@@ -100,10 +92,10 @@ def finish_joined(
     """Return the loops that transform products to outputs, and put each through ``finish``."""
     (x,) = operands
     assert x.strides[1] == out.strides[-3] == 1
-    nest = _Nest(operation.shape, x.bytes)
+    nest, form = _Nest(operation.shape, x.bytes), FORMS[operation.size]
 
     def one(place: _Place, channel: Affine) -> Body:
-        body, outputs = from_places(x, (channel, place.tile), OUTPUTS)
+        body, outputs = from_places(x, (channel, place.tile), form.outputs)
         for n, m in place.new:
             rows, columns = place.starts
             at = (*place.image, channel, plus(rows, Affine(n)), plus(columns, Affine(m)))
@@ -122,37 +114,77 @@ def to_places(out: Buffer, at: tuple[Affine, ...], matrix: Matrix, x: Square) ->
 
 def from_places(x: Buffer, at: tuple[Affine, ...], matrix: Matrix) -> tuple[Body, Square]:
     """Return the transform of what lies at each of a tile's places, and what comes before."""
-    loads = [Load(x, (Affine(n), *at)) for n in range(PLACES)]
-    return transformed(matrix, [loads[n : n + 4] for n in range(0, PLACES, 4)])
+    side = len(matrix[0])
+    loads = [Load(x, (Affine(n), *at)) for n in range(side**2)]
+    return transformed(matrix, [loads[n : n + side] for n in range(0, side**2, side)])
 
 
 def transformed(matrix: Matrix, x: Square) -> tuple[Body, Square]:
     """Return M x Mᵀ, and what has to be computed before."""
     body: list[Statement] = []
 
-    def one(name: str, value: Expression) -> Local:
-        body.append(Assign(Local(name, value.dtype), value))
-        return Local(name, value.dtype)
+    def named(values: Iterable[Expression]) -> list[Expression]:
+        assigned = [Assign(Local(f"v{len(body) + n}", v.dtype), v) for n, v in enumerate(values)]
+        body.extend(assigned)
+        return [statement.local for statement in assigned]
 
-    def named(stem: str, values: Square) -> Square:
-        lines = enumerate(values)
-        return [[one(f"{stem}{n}{m}", v) for m, v in enumerate(line)] for n, line in lines]
+    def multiplied(columns: Square) -> Square:
+        return [named(_multiplied(matrix, line, named)) for line in columns]
 
-    columns = named("d", x)
-    half = named("t", [[_sum(row, line) for line in zip(*columns, strict=True)] for row in matrix])
-    whole = named("v", [[_sum(row, line) for row in matrix] for line in half])
+    square = [named(line) for line in x]
+    half = multiplied(list(zip(*square, strict=True)))
+    whole = multiplied(list(zip(*half, strict=True)))
     return tuple(body), whole
 
 
-def _sum(weights: Sequence[float], values: Sequence[Expression]) -> Expression:
-    """Return the sum of values with weights; the greatest are first, and so added."""
-    pairs = sorted(zip(weights, range(len(weights)), strict=True), reverse=True)
-    (weight, first), *rest = [(weight, n) for weight, n in pairs if weight]
-    found = _times(weight, values[first])
-    for weight, n in rest:
-        name = "add" if weight > 0 else "subtract"
-        found = op(name, found, _times(abs(weight), values[n]))
+Named = Callable[[Iterable[Expression]], list[Expression]]
+
+
+def _multiplied(matrix: Matrix, values: Sequence[Expression], named: Named) -> list[Expression]:
+    """Return M x. Neighbouring rows that differ in some signs share the sums of like and unlike."""
+    found: list[Expression] = []
+    while len(found) < len(matrix):
+        row, *others = matrix[len(found) : len(found) + 2]
+        like, unlike = _shared(row, others[0]) if others else ((), ())
+        if any(like) and any(unlike):
+            found += _plus_minus(like, unlike, values, named)
+        else:
+            found.append(_sum(row, values))
     return found
+
+
+def _shared(row: Weights, other: Weights) -> tuple[Weights, Weights]:
+    """Return weights that two rows share, and those of other signs; none if sizes differ."""
+    pairs = list(zip(row, other, strict=True))
+    if any(abs(v) != abs(w) for v, w in pairs):
+        return (), ()
+    return tuple(v if v == w else 0 for v, w in pairs), tuple(v if v != w else 0 for v, w in pairs)
+
+
+def _plus_minus(
+    like: Weights, unlike: Weights, values: Sequence[Expression], named: Named
+) -> Iterator[Expression]:
+    """Yield the sum, and the difference, of two sums."""
+    factor = next(weight for weight in reversed(unlike) if weight)
+    sums = (_sum(like, values), _sum([weight / factor for weight in unlike], values))
+    pair = named(sums)
+    yield from (_sum((1, weight), pair) for weight in (factor, -factor))
+
+
+def _sum(weights: Sequence[float], values: Sequence[Expression]) -> Expression:
+    """Return the sum of values with weights; one of weight 1 is first, or the greatest."""
+    used = [(weight == 1, weight, n) for n, weight in enumerate(weights) if weight]
+    (_, weight, first), *rest = sorted(used, reverse=True)
+    found = _times(weight, values[first])
+    for _, weight, n in rest:
+        found = _added(found, weight, values[n])
+    return found
+
+
+def _added(total: Expression, weight: float, value: Expression) -> Expression:
+    if abs(weight) == 1:
+        return op("add" if weight > 0 else "subtract", total, value)
+    return op("sum", total, _times(weight, value))
 
 
 def _times(weight: float, value: Expression) -> Expression:

@@ -29,9 +29,10 @@ from lamina.compiler.lowering.finish import Finish, stored
 from lamina.compiler.lowering.winograd import from_places, to_places
 from lamina.compiler.lowering.winograd_pieces import Piece, pixel
 from lamina.compiler.lowering.winograd_product import Product, tile, together
-from lamina.compiler.lowering.winograd_rows import Rows, by_place, lines, share
+from lamina.compiler.lowering.winograd_rows import Rows, lines, share
 from lamina.compiler.machines import Machine
-from lamina.compiler.winograd.operations import INPUTS, OUTPUTS, PLACES, Convolved, tiles_along
+from lamina.compiler.winograd.forms import with_places
+from lamina.compiler.winograd.operations import Convolved, tiles_along
 
 CHANNEL, FILTER, OWN, PLACE, VECTORS = "channel", "filter", "own", "place", "vectors"
 
@@ -81,16 +82,21 @@ class _Nest:
     ) -> None:
         self.sums = dict(zip(finish.sums.values(), sums, strict=True))
         self.factors, self.x, self.finish, self.kind = factors, x, finish, out.dtype
-        *_, self.filters, self.channels = factors.shape
+        places, self.filters, self.channels = factors.shape
+        form = with_places(places)
+        assert form is not None
+        self.form = form
         self.width, batch = machine.lanes(out.dtype.itemsize), out.shape[:-3]
         assert x.strides[len(batch) - 1] == out.strides[len(batch) - 1] == 1
         group, vectors = together(tiles_along(out.shape[-1]), batch[-1] // self.width, MOST)
         samples = vectors * self.width
-        self.rows = Rows(operation.image, operation.origin, x.shape[-2:], batch, group, samples)
+        self.rows = Rows(
+            self.form, operation.image, operation.origin, x.shape[-2:], batch, group, samples
+        )
         self.filters_at_once, self.vectors = tile(self.filters, group * vectors, machine)
         own = self.rows.own
-        self.terms = by_place("terms", self.channels, own, self.kind)
-        self.products = by_place("products", self.filters_at_once, own, self.kind)
+        self.terms = self.rows.by_place("terms", self.channels, own, self.kind)
+        self.products = self.rows.by_place("products", self.filters_at_once, own, self.kind)
 
     def zeros(self) -> Body:
         """Return the loops that clear the sums of a row."""
@@ -113,7 +119,7 @@ class _Nest:
     def _term(self, line: Piece, column: Piece, at: Affine) -> Body:
         """Return the transform of a tile's inputs."""
         inputs = self.rows.inputs(self.x, line, column, at, _CHANNEL)
-        return to_places(self.terms, (_CHANNEL, self.rows.place(at)), INPUTS, inputs)
+        return to_places(self.terms, (_CHANNEL, self.rows.place(at)), self.form.inputs, inputs)
 
     def _products(self) -> Statement:
         """Return the loops that multiply the terms of a group with the factors of some filters."""
@@ -135,7 +141,7 @@ class _Nest:
             self.filters_at_once, self.vectors, CHANNEL, self.channels, factor, term, end
         )
         vectors = count(VECTORS, self.rows.own // step, sums.body(self.width))
-        return count(PLACE, PLACES, *self._hints(), vectors)
+        return count(PLACE, self.form.places, *self._hints(), vectors)
 
     def _hints(self) -> Body:
         """Return hints at what is written and read soon, some for each of the places.
@@ -154,10 +160,10 @@ class _Nest:
             Prefetch(self.x, (*sample, _CHANNEL, *place))
             for sample, place in product(samples, self.rows.next_inputs())
         ]
-        some, all_of = self.filters_at_once, PLACES * self.filters
-        before = plus(scaled(_FILTER, PLACES), scaled(_PLACE, some))
+        some, all_of = self.filters_at_once, self.form.places * self.filters
+        before = plus(scaled(_FILTER, self.form.places), scaled(_PLACE, some))
         return (
-            share(OWN, some, _PLACE, 1, PLACES, outputs),
+            share(OWN, some, _PLACE, 1, self.form.places, outputs),
             share(CHANNEL, self.channels, before, some, all_of, inputs),
         )
 
@@ -167,7 +173,7 @@ class _Nest:
 
     def _output(self, line: Piece, column: Piece, at: Affine) -> Body:
         """Return the transform of a tile's products, and what is done with the outputs."""
-        body, outputs = from_places(self.products, (_OWN, self.rows.place(at)), OUTPUTS)
+        body, outputs = from_places(self.products, (_OWN, self.rows.place(at)), self.form.outputs)
         for n, m in product(line.new, column.new):
             target = (*self.rows.sample(at), plus(_FILTER, _OWN), *pixel(line, column, n, m))
             body = (*body, *self.finish(target, outputs[n][m]))

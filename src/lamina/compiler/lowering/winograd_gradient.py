@@ -32,10 +32,11 @@ from lamina.compiler.lowering.division import along, divide
 from lamina.compiler.lowering.winograd import Square, from_places, to_places
 from lamina.compiler.lowering.winograd_pieces import Piece, pixel
 from lamina.compiler.lowering.winograd_product import Product, tile, together
-from lamina.compiler.lowering.winograd_rows import Rows, by_place, lines, share
+from lamina.compiler.lowering.winograd_rows import Rows, lines, share
 from lamina.compiler.machines import Machine
+from lamina.compiler.winograd.forms import THREE
 from lamina.compiler.winograd.gradients import ERRORS, WEIGHTS, Correlated, FilterGradient
-from lamina.compiler.winograd.operations import INPUTS, LARGEST, PLACES, tiles_along
+from lamina.compiler.winograd.operations import LARGEST, tiles_along
 
 CHANNEL, FILTER, STEP, PLACE, SAMPLE, OUT = "channel", "filter", "step", "place", "sample", "out"
 
@@ -69,16 +70,16 @@ class _Nest:
         *_, self.filters, self.channels = out.shape
         self.width, batch = machine.lanes(out.dtype.itemsize), errors.shape[:-3]
         assert x.strides[-3] == errors.strides[len(batch) - 1] == 1
-        each = PLACES * (self.filters + self.channels) * machine.vector_bytes
+        each = THREE.places * (self.filters + self.channels) * machine.vector_bytes
         most = next((n for n in VECTORS if n * each <= LARGEST), 1)
         group, vectors = together(tiles_along(errors.shape[-1]), batch[-1] // self.width, most)
         samples, image = vectors * self.width, errors.shape[-2:]
-        self.rows = Rows(image, operation.origin, x.shape[-2:], batch, group, samples)
+        self.rows = Rows(THREE, image, operation.origin, x.shape[-2:], batch, group, samples)
         vectors = self.channels // self.width
         self.filters_at_once, self.vectors = tile(self.filters, vectors, machine)
         own = self.rows.own
-        self.terms = by_place("terms", own, self.channels, self.kind)
-        self.factors = by_place("factors", self.filters, own, self.kind)
+        self.terms = self.rows.by_place("terms", own, self.channels, self.kind)
+        self.factors = self.rows.by_place("factors", self.filters, own, self.kind)
 
     def zeros(self) -> Body:
         """Return the loops that clear a chunk's part."""
@@ -97,7 +98,7 @@ class _Nest:
     def _term(self, line: Piece, column: Piece, channel: Affine) -> Body:
         """Return the transform of a tile's inputs."""
         inputs = self.rows.inputs(self.x, line, column, _SAMPLE, channel)
-        return to_places(self.terms, (self.rows.place(_SAMPLE), channel), INPUTS, inputs)
+        return to_places(self.terms, (self.rows.place(_SAMPLE), channel), THREE.inputs, inputs)
 
     def _factors(self) -> Body:
         lanes = self.rows.samples, self.width
@@ -140,7 +141,7 @@ class _Nest:
         sums = Product(rows, self.vectors, STEP, own, factor, term, end).body(self.width)
         channels = replace(count(CHANNEL, self.channels, sums), step=step)
         filters_ = replace(count(FILTER, self.filters, channels), step=rows)
-        return count(PLACE, PLACES, *self._hints(), filters_)
+        return count(PLACE, self.rows.places, *self._hints(), filters_)
 
     def _hints(self) -> Body:
         """Return hints at what the next group reads, some for each of the places."""
@@ -155,8 +156,8 @@ class _Nest:
             for place in self.rows.pixels(0, size, 2, size)
         ]
         return (
-            share(SAMPLE, self.rows.samples, _PLACE, 1, PLACES, inputs),
-            share(OUT, self.filters, _PLACE, 1, PLACES, errors),
+            share(SAMPLE, self.rows.samples, _PLACE, 1, self.rows.places, inputs),
+            share(OUT, self.filters, _PLACE, 1, self.rows.places, errors),
         )
 
 

@@ -18,7 +18,7 @@ from lamina.compiler.winograd.operations import starts
 class Piece:
     """Tiles along an axis that lie alike: their loop, the first, the end, where each starts.
 
-    ``inside`` says which of its four lines are in the image, ``new`` which of its two outputs
+    ``inside`` says which of its lines of inputs are in the image, ``new`` which of its two outputs
     no tile before has.
     """
 
@@ -50,11 +50,14 @@ Pieces = tuple[list[Piece], list[Piece]]
 """Those of lines, and those of columns."""
 
 
-def of_inputs(loop: str, size: int, origin: int, length: int) -> list[Piece]:
-    """Return the tiles along an axis, by which of their inputs are in images of a length."""
+def of_inputs(loop: str, size: int, origin: int, length: int, side: int) -> list[Piece]:
+    """Return the tiles along an axis, by which of their inputs are in images of a length.
+
+    A tile has so many inputs on a ``side``.
+    """
 
     def inside(first: int) -> tuple[bool, ...]:
-        return tuple(0 <= first + origin + k < length for k in range(4))
+        return tuple(0 <= first + origin + k < length for k in range(side))
 
     return list(_pieces(loop, size, inside))
 

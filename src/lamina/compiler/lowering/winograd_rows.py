@@ -31,7 +31,8 @@ from lamina.compiler.lowering.winograd_pieces import (
     of_outputs,
     within,
 )
-from lamina.compiler.winograd.operations import PLACES, tiles_along
+from lamina.compiler.winograd.forms import Form
+from lamina.compiler.winograd.operations import tiles_along
 from lamina.core.types import DType, Shape, float32
 
 IMAGE, ROW, LINE, GROUP, COLUMN, SLICE = "image", "row", "line", "group", "column", "slice"
@@ -46,14 +47,22 @@ class Rows:
     """
 
     def __init__(
-        self, image: Shape, origin: Shape, given: Shape, batch: Shape, group: int, samples: int
+        self,
+        form: Form,
+        image: Shape,
+        origin: Shape,
+        given: Shape,
+        batch: Shape,
+        group: int,
+        samples: int,
     ) -> None:
         (height, width), (top, left), (rows, columns) = image, origin, given
+        self.side, self.places = form.side, form.places
         self.origin, self.batch, self.group, self.samples = origin, batch, group, samples
         #: Tiles by which inputs they read, and by which outputs they write.
         self.reading: Pieces = (
-            of_inputs(LINE, height, top, rows),
-            of_inputs(COLUMN, width, left, columns),
+            of_inputs(LINE, height, top, rows, form.side),
+            of_inputs(COLUMN, width, left, columns, form.side),
         )
         self.writing: Pieces = of_outputs(LINE, height), of_outputs(COLUMN, width)
         self.rows, self.groups = tiles_along(height), tiles_along(width) // group
@@ -118,9 +127,9 @@ class Rows:
         return Affine(at.constant, ((COLUMN, self.samples), (GROUP, -self.own), *at.terms))
 
     def inputs(self, x: Buffer, line: Piece, column: Piece, at: Affine, channel: Affine) -> Square:
-        """Return the four by four inputs of a tile: zeros beyond the image."""
+        """Return the inputs of a tile: zeros beyond the image."""
         rows, columns = (
-            [plus(piece.start, Affine(first + n)) for n in range(4)]
+            [plus(piece.start, Affine(first + n)) for n in range(self.side)]
             for piece, first in zip((line, column), self.origin, strict=True)
         )
         return [
@@ -142,16 +151,16 @@ class Rows:
     def next_inputs(self) -> list[tuple[Affine, ...]]:
         """Return the places of inputs that the next group is the first to read."""
         (top, left), size = self.origin, 2 * self.group
-        return self.pixels(top, left + 2 + size, 4, size)
+        return self.pixels(top, left + self.side - 2 + size, self.side, size)
 
+    def by_place(self, name: str, rows: int, columns: int, kind: DType) -> Buffer:
+        """Return a little memory with rows and columns for each place of a tile.
 
-def by_place(name: str, rows: int, columns: int, kind: DType) -> Buffer:
-    """Return a little memory with rows and columns for each place of a tile.
-
-    Places are moved apart by a line, as they would else compete for the same places of the cache.
-    """
-    step = rows * columns + LINE_BYTES // kind.itemsize
-    return Buffer(name, (PLACES, rows, columns), kind, (step, columns, 1))
+        Places are moved apart by a line, as they would else compete for the same places of the
+        cache.
+        """
+        step = rows * columns + LINE_BYTES // kind.itemsize
+        return Buffer(name, (self.places, rows, columns), kind, (step, columns, 1))
 
 
 def lines(extent: int, kind: DType) -> list[Affine]:

@@ -10,15 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lamina.compiler.winograd.operations import (
-    FILTER,
-    PLACES,
-    Matrix,
-    Tiled,
-    starts,
-    tiles_along,
-    transformed,
-)
+from lamina.compiler.winograd.forms import THREE, Matrix
+from lamina.compiler.winograd.operations import Tiled, starts, tiles_along, transformed
 from lamina.core.errors import ShapeError
 from lamina.core.node import Example, Operation
 from lamina.core.types import Array, Shape, Type
@@ -53,13 +46,13 @@ class Correlated(Operation):
                 f"{self.name}: expected images [N, C, H, W] and error terms [N, O, H', W'] of at "
                 f"least 2 × 2, got {x} and {errors}"
             )
-        return Type((self.parts, PLACES, errors.shape[-3], x.shape[-3]), x.dtype)
+        return Type((self.parts, THREE.places, errors.shape[-3], x.shape[-3]), x.dtype)
 
     def evaluate(self, *operands: Array) -> Array:
         x, errors = operands
         blocks = x.shape[0] if len(x.shape) > 4 else 1
         image = errors.shape[-2:]
-        shape = (PLACES, blocks, -1, *map(tiles_along, image))
+        shape = (THREE.places, blocks, -1, *map(tiles_along, image))
         terms = Tiled(image, self.origin).evaluate(x.reshape(-1, *x.shape[-3:]))
         factors = _in_tiles(errors.reshape(-1, *errors.shape[-3:]))
         sums = np.einsum(
@@ -94,7 +87,7 @@ def _in_tiles(errors: Array) -> Array:
     squares = errors[:, :, rows[:, None, :, None], columns[None, :, None, :]]
     squares = squares * (new[0][:, None, :, None] & new[1][None, :, None, :])
     terms = transformed(squares, ERRORS)
-    return terms.reshape(*terms.shape[:4], PLACES).transpose(4, 0, 2, 3, 1)
+    return terms.reshape(*terms.shape[:4], THREE.places).transpose(4, 0, 2, 3, 1)
 
 
 @dataclass(frozen=True)
@@ -107,9 +100,9 @@ class FilterGradient(Operation):
 
     def infer(self, *operands: Type) -> Type:
         (x,) = operands
-        if len(x.shape) != 3 or x.shape[0] != PLACES:
+        if len(x.shape) != 3 or x.shape[0] != THREE.places:
             raise ShapeError(f"{self.name}: expected gradients of factors [16, O, C], got {x}")
-        return Type((*x.shape[1:], *FILTER), x.dtype)
+        return Type((*x.shape[1:], *THREE.window), x.dtype)
 
     def evaluate(self, *operands: Array) -> Array:
         (x,) = operands
@@ -118,4 +111,4 @@ class FilterGradient(Operation):
 
     @classmethod
     def examples(cls, rng: np.random.Generator) -> Iterator[Example]:
-        yield Example(cls(), (rng.normal(size=(PLACES, 5, 17)),))
+        yield Example(cls(), (rng.normal(size=(THREE.places, 5, 17)),))

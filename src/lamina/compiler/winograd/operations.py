@@ -12,29 +12,13 @@ from math import prod
 
 import numpy as np
 
+from lamina.compiler.winograd.forms import FORMS, Matrix, for_filters, with_places
 from lamina.core.errors import ShapeError
 from lamina.core.node import Example, Operation
 from lamina.core.types import Array, Shape, Type
 
-FILTER = (3, 3)
-"""The size of the filters that there are tiles for."""
-
-PLACES = 16
-"""Places in a tile of inputs, and products for a tile of outputs."""
-
 LARGEST = 512 * 1024
 """Bytes of the terms that a kernel in batches has at once: they are on a thread's stack."""
-
-Matrix = tuple[tuple[float, ...], ...]
-
-INPUTS: Matrix = ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1))
-"""Bᵀ: from four inputs in a line to four terms."""
-
-FILTERS: Matrix = ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1))
-"""G: from three weights in a line to four factors."""
-
-OUTPUTS: Matrix = ((1, 1, 1, 0), (0, 1, -1, -1))
-"""Aᵀ: from four products in a line to two outputs."""
 
 
 def tiles_along(size: int) -> int:
@@ -62,7 +46,7 @@ def transformed(x: Array, matrix: Matrix) -> Array:
 
 @dataclass(frozen=True)
 class Factors(Operation):
-    """G g Gᵀ of all filters: [O, C, 3, 3] to [16, O, C].
+    """G g Gᵀ of all filters: [O, C, 3, 3] to [16, O, C], [O, C, 5, 5] to [36, O, C].
 
     If ``turned``, of filters that are turned round and lead from O channels to C: [16, C, O].
     So a convolution's error terms are a convolution.
@@ -76,21 +60,24 @@ class Factors(Operation):
 
     def infer(self, *operands: Type) -> Type:
         (x,) = operands
-        if len(x.shape) != 4 or x.shape[2:] != FILTER:
-            raise ShapeError(f"{self.name}: expected filters [O, C, 3, 3], got {x}")
-        out, given = x.shape[:2]
-        return Type((PLACES, given, out) if self.turned else (PLACES, out, given), x.dtype)
+        form = for_filters(x.shape) if len(x.shape) == 4 else None
+        if form is None:
+            raise ShapeError(f"{self.name}: expected filters [O, C, 3, 3] or [O, C, 5, 5], got {x}")
+        channels = x.shape[1::-1] if self.turned else x.shape[:2]
+        return Type((form.places, *channels), x.dtype)
 
     def evaluate(self, *operands: Array) -> Array:
         (x,) = operands
         filters = x[..., ::-1, ::-1].swapaxes(0, 1) if self.turned else x
-        found = transformed(filters, FILTERS)
-        return np.ascontiguousarray(found.reshape(*found.shape[:2], PLACES).transpose(2, 0, 1))
+        found = transformed(filters, FORMS[x.shape[-1]].filters)
+        return np.ascontiguousarray(found.reshape(*found.shape[:2], -1).transpose(2, 0, 1))
 
     @classmethod
     def examples(cls, rng: np.random.Generator) -> Iterator[Example]:
         yield Example(cls(), (rng.normal(size=(5, 17, 3, 3)),))
         yield Example(cls(turned=True), (rng.normal(size=(16, 3, 3, 3)),))
+        yield Example(cls(), (rng.normal(size=(3, 17, 5, 5)),))
+        yield Example(cls(turned=True), (rng.normal(size=(16, 2, 5, 5)),))
 
 
 def _images(shape: Shape) -> bool:
@@ -102,11 +89,13 @@ class Tiled(Operation):
     """Bᵀ d B of all tiles: images [C, H, W] or [N, C, H, W] to [16, N · tiles, C].
 
     ``image`` is the size of the convolution's result and ``origin`` where its first window begins:
-    minus the padding. Beyond an image there are zeros.
+    minus the padding. Beyond an image there are zeros. Filters' ``size`` is that of a `Form`; if
+    it is 5 there are 36 places.
     """
 
     image: Shape
     origin: Shape
+    size: int = 3
 
     @property
     def name(self) -> str:
@@ -118,8 +107,8 @@ class Tiled(Operation):
 
     def around(self, shape: Shape) -> Shape:
         """Return how many zeros are read around images along each axis."""
-        ends = zip(self.image, self.origin, shape[-2:], strict=True)
-        widths = [max(0, -start, size + 2 + start - length) for size, start, length in ends]
+        ends, beyond = zip(self.image, self.origin, shape[-2:], strict=True), self.size - 1
+        widths = [max(0, -start, size + beyond + start - length) for size, start, length in ends]
         return (*(0 for _ in shape[:-2]), *widths)
 
     def infer(self, *operands: Type) -> Type:
@@ -129,32 +118,39 @@ class Tiled(Operation):
                 f"{self.name}: expected images [N, C, H, W] and results of at least 2 × 2, "
                 f"got {x} and {self.image}"
             )
-        return Type((PLACES, tiles((*x.shape[:-2], *self.image)), x.shape[-3]), x.dtype)
+        number = tiles((*x.shape[:-2], *self.image))
+        return Type((FORMS[self.size].places, number, x.shape[-3]), x.dtype)
 
     def evaluate(self, *operands: Array) -> Array:
         (x,) = operands
-        widths = self.around(x.shape)
+        form, widths = FORMS[self.size], self.around(x.shape)
         padded = np.pad(x, [(n, n) for n in widths])
         rows, columns = (
-            np.add.outer(np.array(starts(size)) + start + n, np.arange(4))
+            np.add.outer(np.array(starts(size)) + start + n, np.arange(form.side))
             for size, start, n in zip(self.image, self.origin, widths[-2:], strict=True)
         )
         found = padded[..., rows[:, None, :, None], columns[None, :, None, :]]
-        terms = transformed(found.reshape(-1, *found.shape[-5:]), INPUTS)
-        return np.moveaxis(terms, (4, 5, 0, 2, 3, 1), range(6)).reshape(PLACES, -1, x.shape[-3])
+        terms = transformed(found.reshape(-1, *found.shape[-5:]), form.inputs)
+        by_place = np.moveaxis(terms, (4, 5, 0, 2, 3, 1), range(6))
+        return by_place.reshape(form.places, -1, x.shape[-3])
 
     @classmethod
     def examples(cls, rng: np.random.Generator) -> Iterator[Example]:
         yield Example(cls((4, 6), (-1, -1)), (rng.normal(size=(3, 4, 6)),))
         yield Example(cls((3, 5), (0, 0)), (rng.normal(size=(2, 17, 5, 7)),))
         yield Example(cls((7, 4), (-2, -1)), (rng.normal(size=(1, 40, 5, 4)),))
+        yield Example(cls((7, 4), (-2, 0), 5), (rng.normal(size=(1, 17, 7, 6)),))
 
 
 @dataclass(frozen=True)
 class Joined(Operation):
-    """Aᵀ M A of all tiles: products [16, C, N · tiles] to images [C, H, W] or [N, C, H, W]."""
+    """Aᵀ M A of all tiles: products [16, C, N · tiles] to images [C, H, W] or [N, C, H, W].
+
+    Filters' ``size`` is that of a `Form`; if it is 5 there are 36 places.
+    """
 
     shape: Shape
+    size: int = 3
 
     @property
     def name(self) -> str:
@@ -179,13 +175,13 @@ class Joined(Operation):
     @property
     def products(self) -> Shape:
         """The operand's shape."""
-        return PLACES, self.shape[-3], tiles(self.shape)
+        return FORMS[self.size].places, self.shape[-3], tiles(self.shape)
 
     def evaluate(self, *operands: Array) -> Array:
         (x,) = operands
-        rows, columns = map(starts, self.shape[-2:])
-        split = x.reshape(4, 4, x.shape[1], -1, len(rows), len(columns))
-        pairs = transformed(np.moveaxis(split, (3, 2, 4, 5, 0, 1), range(6)), OUTPUTS)
+        form, (rows, columns) = FORMS[self.size], map(starts, self.shape[-2:])
+        split = x.reshape(form.side, form.side, x.shape[1], -1, len(rows), len(columns))
+        pairs = transformed(np.moveaxis(split, (3, 2, 4, 5, 0, 1), range(6)), form.outputs)
         out = np.empty((*pairs.shape[:2], *self.shape[-2:]), x.dtype)
         for n, row in reversed(list(enumerate(rows))):
             for m, column in reversed(list(enumerate(columns))):
@@ -196,11 +192,13 @@ class Joined(Operation):
     def examples(cls, rng: np.random.Generator) -> Iterator[Example]:
         for shape in ((3, 4, 6), (2, 17, 3, 5), (1, 40, 7, 4)):
             yield Example(cls(shape), (rng.normal(size=cls(shape).products),))
+        five = cls((2, 17, 3, 5), 5)
+        yield Example(five, (rng.normal(size=five.products),))
 
 
 @dataclass(frozen=True)
 class Convolved(Operation):
-    """A whole convolution in tiles: of factors [16, O, C] and images [N, …, C, H, W].
+    """A whole convolution in tiles: of factors [16 or 36, O, C] and images [N, …, C, H, W].
 
     The result is [N, …, O, H', W']. ``image`` is H' and W', ``origin`` where the first window
     begins: minus the padding. Lanes run along the batch, and a tile's terms and products never
@@ -217,30 +215,33 @@ class Convolved(Operation):
     def infer(self, *operands: Type) -> Type:
         factors, x = operands
         places, out, given = factors.shape
-        if places != PLACES or len(x.shape) < 4 or x.shape[-3] != given or min(self.image) < 2:
+        fit = with_places(places) is not None and len(x.shape) > 3 and x.shape[-3] == given
+        if not fit or min(self.image) < 2:
             raise ShapeError(
-                f"{self.name}: expected factors [16, O, C], images [N, C, H, W] and results of at "
-                f"least 2 × 2, got {factors}, {x} and {self.image}"
+                f"{self.name}: expected factors [16 or 36, O, C], images [N, C, H, W] and results "
+                f"of at least 2 × 2, got {factors}, {x} and {self.image}"
             )
         return Type((*x.shape[:-3], out, *self.image), x.dtype)
 
     def evaluate(self, *operands: Array) -> Array:
         factors, x = operands
-        images = x.reshape(-1, *x.shape[-3:])
-        terms = Tiled(self.image, self.origin).evaluate(images)
+        form, images = with_places(len(factors)), x.reshape(-1, *x.shape[-3:])
+        assert form is not None
+        terms = Tiled(self.image, self.origin, form.size).evaluate(images)
         products = np.asarray(factors @ terms.swapaxes(1, 2))
         shape = (len(images), factors.shape[1], *self.image)
-        return Joined(shape).evaluate(products).reshape(*x.shape[:-3], *shape[1:])
+        return Joined(shape, form.size).evaluate(products).reshape(*x.shape[:-3], *shape[1:])
 
     @classmethod
     def examples(cls, rng: np.random.Generator) -> Iterator[Example]:
-        cases: tuple[tuple[Shape, Shape, Shape, int], ...] = (
-            ((16, 5, 4, 6), (4, 6), (-1, -1), 4),
-            ((16, 4, 5, 7), (3, 5), (0, 0), 8),
-            ((32, 1, 3, 4), (5, 4), (-2, -1), 12),
+        cases: tuple[tuple[Shape, Shape, Shape, Shape], ...] = (
+            ((16, 5, 4, 6), (4, 6), (-1, -1), (16, 4)),
+            ((16, 4, 5, 7), (3, 5), (0, 0), (16, 8)),
+            ((32, 1, 3, 4), (5, 4), (-2, -1), (16, 12)),
+            ((16, 2, 7, 8), (3, 6), (0, -1), (36, 6)),
         )
-        for shape, image, origin, out in cases:
-            factors = rng.normal(size=(PLACES, out, shape[-3]))
+        for shape, image, origin, (places, out) in cases:
+            factors = rng.normal(size=(places, out, shape[-3]))
             yield Example(cls(image, origin), (factors, rng.normal(size=shape)))
 
 

@@ -10,11 +10,10 @@ from lamina.compiler.batching import Batch
 from lamina.compiler.grouping import source
 from lamina.compiler.passes.rewriting import Operands, made, rebuilt, rewrite
 from lamina.compiler.splitting import is_loop
+from lamina.compiler.winograd.forms import THREE, Form, for_filters
 from lamina.compiler.winograd.gradients import Correlated, FilterGradient
 from lamina.compiler.winograd.operations import (
-    FILTER,
     LARGEST,
-    PLACES,
     Convolved,
     Factors,
     Joined,
@@ -34,7 +33,7 @@ TRANSFORMS = 20
 """What the transforms of inputs and outputs take, for one channel of the other side, beside the
 products of one channel: so measured with AVX-512, where they take what memory lets them."""
 
-GAIN = 1.1
+GAIN = 1.05
 """How many times faster tiles have to be, by that count."""
 
 FEWEST_TILES = 32
@@ -49,8 +48,8 @@ NEAR = 4
 FEWEST_FACTORED, FEWEST_SUMMED = 128, 512
 """Fewer tiles of samples are not worth factors of their own, or gradients summed in parts."""
 
-FEWEST_FILTERS = 4
-"""A tile of sums has so many rows, or its products take longer than they save."""
+TILES_OF_FILTERS = (4, 5, 6)
+"""A tile of sums has so many rows at least, or its products take longer than they save."""
 
 FEWEST_PARTS, MOST_PARTS, ALL_PARTS = 4, 16, 4 * 1024 * 1024
 """In how many parts gradients of factors are summed, and how many bytes these may have."""
@@ -93,11 +92,12 @@ def use_winograd_in_batches(program: Program, batch: Batch, samples: int, lanes:
 
 @dataclass(frozen=True, slots=True)
 class _Convolution:
-    """A convolution of images [N, C, H, W] or [C, H, W] with filters [O, C, 3, 3], stride 1.
+    """A convolution of images [N, C, H, W] or [C, H, W] with filters [O, C, r, r], stride 1.
 
     If ``turned``, it leads from O channels to C, and filters are turned round.
     """
 
+    form: Form
     filters: int
     turned: bool
     origin: Shape
@@ -109,7 +109,7 @@ class _Convolution:
         if images.shape != shape:
             images = made(Reshape(shape), (images,), images)
         factors = self._factors(node, operands)
-        terms = made(Tiled(node.shape[-2:], self.origin), (images,), node)
+        terms = made(Tiled(node.shape[-2:], self.origin, self.form.size), (images,), node)
         place, out, given = (Loop("", n) for n in factors.shape)
         tile = Loop("", terms.shape[1])
         spec = contraction(
@@ -117,7 +117,8 @@ class _Convolution:
             (factors.shape, (place, out, given)),
             (terms.shape, (place, tile, given)),
         )
-        return made(Joined(node.shape), (made(spec, (factors, terms), node),), node)
+        products = made(spec, (factors, terms), node)
+        return made(Joined(node.shape, self.form.size), (products,), node)
 
     def whole(self, node: Node, operands: Operands, samples: int) -> Node:
         """Return the node that computes the same in tiles, all in one operation."""
@@ -130,18 +131,24 @@ class _Convolution:
     def saves_time(self, node: Node) -> bool:
         """Return whether tiles are faster where all transforms go through memory."""
         channels = node.operands[self.filters].shape[:2]
-        if tiles(node.shape) < FEWEST_TILES and not _are_kept(channels):
+        if tiles(node.shape) < FEWEST_TILES and not _are_kept(self.form, channels):
             return False
-        return _saved(node.shape, channels, TRANSFORMS) >= GAIN
+        return self._saved(node, TRANSFORMS) >= GAIN
 
     def saves_time_in_batches(self, node: Node, samples: int) -> bool:
         """Return whether tiles are faster where their terms stay near."""
         channels = node.operands[self.filters].shape[:2]
         out, given = reversed(channels) if self.turned else channels
-        fits = PLACES * given * samples * float32.itemsize <= LARGEST and _are_kept(channels)
-        if not fits or out % FEWEST_FILTERS or tiles(node.shape) < FEWEST_FACTORED:
+        fits = self.form.places * given * samples * float32.itemsize <= LARGEST
+        if not (fits and _are_kept(self.form, channels) and _divides(out)):
             return False
-        return _saved(node.shape, channels, NEAR) >= GAIN
+        if tiles(node.shape) < FEWEST_FACTORED:
+            return False
+        return self._saved(node, NEAR) >= GAIN
+
+    def _saved(self, node: Node, transforms: float) -> float:
+        filters, images = (node.operands[n].shape for n in (self.filters, 1 - self.filters))
+        return _saved(self.form, node.shape, images, self.origin, filters[:2], transforms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +172,12 @@ class _Correlation:
     def saves_time_in_batches(self, node: Node, samples: int) -> bool:
         """Return whether tiles are faster where their terms stay near."""
         channels = node.shape[:2]
-        errors = node.operands[1 - self.images].shape
-        fits = PLACES * sum(channels) * samples * float32.itemsize <= LARGEST
-        if not (fits and _are_kept(channels)) or tiles(errors) < FEWEST_SUMMED:
+        images, errors = (node.operands[n].shape for n in (self.images, 1 - self.images))
+        fits = THREE.places * sum(channels) * samples * float32.itemsize <= LARGEST
+        if not (fits and _are_kept(THREE, channels)) or tiles(errors) < FEWEST_SUMMED:
             return False
-        return channels[0] % FEWEST_FILTERS == 0 and _saved(errors, channels, NEAR) >= GAIN
+        saved = _saved(THREE, errors, images, self.origin, channels, NEAR)
+        return _divides(channels[0]) and saved >= GAIN
 
 
 def _product(node: Node) -> Contraction | None:
@@ -182,14 +190,14 @@ def _product(node: Node) -> Contraction | None:
 
 def _parts(filters: Shape) -> int:
     """Return in how many parts gradients are summed, so that these are not too large together."""
-    each = PLACES * prod(filters[:2]) * float32.itemsize
+    each = THREE.places * prod(filters[:2]) * float32.itemsize
     return max(FEWEST_PARTS, min(MOST_PARTS, ALL_PARTS // each))
 
 
 def _correlation(node: Node, lanes: int) -> _Correlation | None:
     """Return what a node's sum over a batch's images and error terms is."""
     spec = _product(node)
-    if spec is None or node.shape[2:] != FILTER or len(spec.extents) != 7:
+    if spec is None or node.shape[2:] != THREE.window or len(spec.extents) != 7:
         return None
     if node.shape[1] % lanes:
         return None
@@ -212,19 +220,33 @@ def _window(spec: Contraction, images: Read, errors: Read) -> Shape | None:
         return None
     if min(errors.shape[2:]) < 2:
         return None
-    return _starts(images, (2, 3), pixel, 1)
+    return _starts(images, (2, 3), pixel, 0)
 
 
-def _are_kept(channels: Shape) -> bool:
+def _are_kept(form: Form, channels: Shape) -> bool:
     """Return whether factors are in a cache when they are needed again."""
-    return PLACES * prod(channels) * float32.itemsize <= KEPT
+    return form.places * prod(channels) * float32.itemsize <= KEPT
 
 
-def _saved(shape: Shape, channels: Shape, transforms: float) -> float:
-    """Return how many times faster tiles are."""
-    images = prod(shape[:-3])
-    products = prod(FILTER) * images * prod(shape[-2:]) / (PLACES * tiles(shape[-4:]))
+def _divides(filters: int) -> bool:
+    """Return whether filters make tiles of sums, and none is left over."""
+    return any(filters % rows == 0 for rows in TILES_OF_FILTERS)
+
+
+def _saved(
+    form: Form, out: Shape, images: Shape, origin: Shape, channels: Shape, transforms: float
+) -> float:
+    """Return how many times faster tiles are that make ``out`` of images (or the adjoint)."""
+    axes = zip(out[-2:], images[-2:], origin, strict=True)
+    before = prod(out[:-3]) * prod(_products_along(*axis, form.size) for axis in axes)
+    products = before / (form.places * tiles(out[-4:]))
     return products / (1 + transforms * sum(1 / n for n in channels))
+
+
+def _products_along(size: int, length: int, origin: int, window: int) -> int:
+    """Return how many products there are along an axis: none where windows are beyond images."""
+    starts = (origin + n for n in range(size))
+    return sum(min(start + window, length) - max(start, 0) for start in starts)
 
 
 def _convolution(node: Node, place: int) -> _Convolution | None:
@@ -233,11 +255,12 @@ def _convolution(node: Node, place: int) -> _Convolution | None:
     if spec is None or len(node.shape) < 3 or min(node.shape[-2:]) < 2:
         return None
     filters, images = spec.reads[place], spec.reads[1 - place]
-    if len(filters.shape) != 4 or filters.shape[2:] != FILTER:
+    form = for_filters(filters.shape) if len(filters.shape) == 4 else None
+    if form is None:
         return None
     turned = is_loop(filters.indices[1], spec.out_rank - 3)
     origin = _origin(spec, filters, images, turned)
-    return None if origin is None else _Convolution(place, turned, origin)
+    return None if origin is None else _Convolution(form, place, turned, origin)
 
 
 def _origin(spec: Contraction, filters: Read, images: Read, turned: bool) -> Shape | None:
@@ -247,13 +270,14 @@ def _origin(spec: Contraction, filters: Read, images: Read, turned: bool) -> Sha
     if units < 0 or loops is None or len(spec.extents) != rank + 3:
         return None
     out, given = reversed(loops[:2]) if turned else loops[:2]
-    window, step = loops[2:], -1 if turned else 1
+    window = loops[2:]
     channels = _loops(spec, images.shape[units:-2], images.indices[units:-2])
     if out != rank - 3 or min(given, *window) < rank or channels != [*range(rank - 3), given]:
         return None
     if prod(images.shape[:units]) != 1 or any(i.constant for i in images.indices[:units]):
         return None
-    return _starts(images, (rank - 2, rank - 1), window, step)
+    back = filters.shape[-1] - 1 if turned else 0
+    return _starts(images, (rank - 2, rank - 1), window, back)
 
 
 def _loops(spec: Contraction, shape: Shape, indices: Sequence[AffineIndex]) -> list[int] | None:
@@ -267,13 +291,12 @@ def _loops(spec: Contraction, shape: Shape, indices: Sequence[AffineIndex]) -> l
     return found
 
 
-def _starts(images: Read, places: Sequence[int], windows: Sequence[int], step: int) -> Shape | None:
-    """Return where the first window begins, if it goes up (or down) from where places are."""
-    indices = images.indices[-2:]
+def _starts(images: Read, places: Sequence[int], windows: Sequence[int], back: int) -> Shape | None:
+    """Return where the first window begins, if it goes up from places, or ``back`` down."""
+    indices, step = images.indices[-2:], -1 if back else 1
     pairs = zip(indices, places, windows, strict=True)
     if not all(_slides(index, place, loop, step) for index, place, loop in pairs):
         return None
-    back = 0 if step > 0 else FILTER[0] - 1
     return tuple(index.constant - back for index in indices)
 
 
