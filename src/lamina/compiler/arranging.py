@@ -7,6 +7,7 @@ from collections.abc import Collection
 from lamina.compiler.batching import Batch, find_batch
 from lamina.compiler.blocking import block_batch, samples_together
 from lamina.compiler.machines import Machine
+from lamina.compiler.padding import pad_weights
 from lamina.compiler.winograd.rewriting import use_winograd, use_winograd_in_batches
 from lamina.compiler.winograd.sums import sum_beside
 from lamina.core.program import Program
@@ -22,7 +23,8 @@ def arranged(
     """
     batch = find_batch(program, machine, weights)
     if not batch.length:
-        return use_winograd(program, static), batch
+        padded = pad_weights(program, static, machine.lanes(4))
+        return use_winograd(padded, static), batch
     samples, lanes = samples_together(batch, machine), machine.lanes(4)
     tiled = use_winograd_in_batches(program, batch, samples, lanes)
     if tiled is not program:
