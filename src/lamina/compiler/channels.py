@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from lamina.compiler.grouping import source
 from lamina.compiler.machines import Machine
 from lamina.compiler.passes.views import as_view
-from lamina.compiler.splitting import Split, block, is_loop, own_axes
+from lamina.compiler.splitting import Split, block, is_loop, own_axes, split
 from lamina.compiler.winograd.operations import Joined, Tiled
 from lamina.core.node import Node
 from lamina.core.program import Program
@@ -78,7 +78,7 @@ class Channels:
         if axis >= 0 and 2 * operation.extents[loop] >= self.lanes:
             self.axes[id(node)] = loop
             size = block(operation.extents[loop], self.lanes)
-            self.splits[id(node)] = Split(loop, size, where[0], axis)
+            self.splits[id(node)] = split(operation, loop, size, where[0], axis)
 
     def _surround(self, image: Node, operation: Contraction, place: int) -> None:
         """Note the zeros that a contraction reads around an image."""

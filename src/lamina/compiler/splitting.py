@@ -19,12 +19,16 @@ from lamina.ops.contraction import Contraction, Read
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A loop of a contraction, in blocks of ``size``; ``operand`` has it as its ``axis``."""
+    """A loop of a contraction, in blocks of ``size``; ``operand`` has it as its ``axis``.
+
+    ``outer`` are the operand's axes that are other loops of the result: groups, places of a tile.
+    """
 
     loop: int
     size: int
     operand: int
     axis: int
+    outer: tuple[int, ...] = ()
 
     def contraction(self, spec: Contraction) -> Contraction:
         """Return the contraction with one more loop, and one more axis of its result."""
@@ -54,11 +58,14 @@ class Split:
         """Return the layout of the operand in which a block lies in one piece.
 
         In a block the first other axis, the input channels, runs fastest, as it does in images.
+        What is read for one element of the result alone is not in between.
         """
         shape = self.shape(layout.shape, self.axis)
-        order = [n for n in range(len(shape)) if n not in (self.axis, self.axis + 1)]
+        outer = [n + (n > self.axis) for n in self.outer]
+        order = [n for n in range(len(shape)) if n not in (self.axis, self.axis + 1, *outer)]
         strides, step = [0] * len(shape), 1
-        for axis in (self.axis + 1, *order[:1], *reversed(order[1:]), self.axis):
+        inner = (self.axis + 1, *order[:1], *reversed(order[1:]), self.axis)
+        for axis in (*inner, *reversed(outer)):
             strides[axis] = step
             step *= shape[axis]
         return Layout(shape, layout.dtype, tuple(strides))
@@ -117,8 +124,16 @@ def split_along(spec: Contraction, operand: int, width: int) -> Split | None:
     for loop, own in own_axes(spec, operand, 1 - operand):
         size = block(spec.extents[loop], width)
         if own == axis and size < spec.extents[loop]:
-            return Split(loop, size, operand, axis)
+            return split(spec, loop, size, operand, axis)
     return None
+
+
+def split(spec: Contraction, loop: int, size: int, operand: int, axis: int) -> Split:
+    """Return the split of a loop that is an operand's axis."""
+    indices = spec.reads[operand].indices
+    others = [n for n in range(spec.out_rank) if n != loop]
+    outer = (n for n, index in enumerate(indices) if any(is_loop(index, o) for o in others))
+    return Split(loop, size, operand, axis, tuple(outer))
 
 
 def own_axes(operation: Contraction, own: int, other: int) -> Iterator[tuple[int, int]]:

@@ -67,6 +67,7 @@ class Part:
         self.schedule = choose(self.roles, machine, out.dtype)
         self.tiled = frozenset() if self.schedule is None else self.schedule.tiled
         self.summed = self._summed()
+        self.order = () if self.schedule is None else self._order(self.schedule)
         self.hoisted = self._hoisted()
         self.stores = self.overlaps = False
         self.finish: Finish = stored(out)
@@ -162,7 +163,7 @@ class Part:
     def _tiles(self, schedule: Schedule) -> Body:
         """Return loops over tiles: what is hoisted, then outputs, rows and columns."""
         rows, columns = self._row_pieces(schedule), list(self._column_pieces(schedule))
-        body = self._nest(schedule, self._order(schedule), rows, columns)
+        body = self._nest(schedule, self.order, rows, columns)
         for loop, block in reversed(self.hoisted.items()):
             body = (count(f"{self.loops[loop]}_block", -(-self.extents[loop] // block), *body),)
         return body
@@ -250,6 +251,19 @@ class Part:
     def is_far(self, operand: int) -> bool:
         """Return whether an operand is too large for the cache."""
         return self._footprints()[operand].bytes(self.extents) > self.machine.cache
+
+    def is_followed(self, operand: int, lanes: int) -> bool:
+        """Return whether an operand's columns lie in one piece, and the next after them.
+
+        Then all rows of tiles read them, before the loop around goes on to the next.
+        """
+        if self.schedule is None or len(self.summed) != 1 or ROWS not in self.order[1:]:
+            return False
+        place = self.order.index(ROWS)
+        block = self.extents[self.summed[0]] * lanes
+        loops = self.order[place - 1], self.summed[0], self.schedule.lane
+        steps = [self.roles[n].steps[operand] if n >= 0 else 0 for n in loops]
+        return self.order[place + 1 :] in ((), (COLUMNS,)) and steps == [block, lanes, 1]
 
     def is_large(self, array: Buffer) -> bool:
         """Return whether an array of the result's shape is too large for the cache."""

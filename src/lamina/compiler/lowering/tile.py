@@ -257,12 +257,37 @@ class Tile:
         part = self.part
         if not (self.schedule.over_output and part.summed) or not part.is_far(column):
             return
+        following = self._following(column, places[keys[0]])
+        if following is not None:
+            yield following
+            return
         for key in keys:
             if key[0] != keys[0][0]:
                 return
             load = part.load(column, {**places[key], **self._ahead(places[key])})
             if isinstance(load, Load):
                 yield Prefetch(load.buffer, load.indices)
+
+    def _following(self, column: int, places: Places) -> Prefetch | None:
+        """Return a hint at a share of the columns that tiles after those of these rows read.
+
+        All tiles of rows read the same columns, so there is time to fetch the ones after these in
+        memory, a share during each. None if they do not lie so.
+        """
+        part, rows, around = self.part, self.schedule.rows, self.row.loop
+        lanes = len(self.columns[0].places) * self.schedule.width
+        if rows is None or around is None or not part.is_followed(column, lanes):
+            return None
+        (summed,) = part.summed
+        steps, tiles = part.extents[summed], -(-part.extents[rows.loop] // rows.size)
+        share = -(-lanes // tiles)
+        done = Affine(0, ((around.loop, steps * share // rows.size), (part.loops[summed], share)))
+        load = part.load(column, {**places, summed: Affine(0)})
+        assert isinstance(load, Load)
+        axis = load.buffer.strides.index(1)
+        at = [index for index in load.indices if isinstance(index, Affine)]
+        at[axis] = plus(at[axis], plus(Affine(steps * lanes), done))
+        return Prefetch(load.buffer, tuple(at))
 
     def _ahead(self, places: Places) -> Places:
         """Return where the innermost summed loop stands some steps later."""
