@@ -96,16 +96,18 @@ class Tile:
         return (For(LANE, (Limit(Affine(0)),), stop, inner, self.schedule.width),)
 
     def _finish_fetches(self) -> Iterator[Statement]:
-        """Yield hints at what the finish will read, while the sums go on.
+        """Yield hints at what the finish will read, and where it writes, while the sums go on.
 
         Of every channel it is a little, so that processors do not see it coming.
         """
-        if not self.part.stores or not self.schedule.over_output or not self.part.summed:
+        part = self.part
+        if not part.stores or not self.schedule.over_output or not part.summed:
             return
-        arrays = dict.fromkeys(b for b in self.part.finish.arrays if self.part.is_large(b))
+        arrays = dict.fromkeys((*part.finish.arrays, *part.finish.stores.values()))
+        large = [array for array in arrays if part.is_large(array)]
         for key in self.keys:
-            target = self.part.target(self._places(key))
-            yield from (Prefetch(array, target) for array in arrays)
+            target = part.target(self._places(key))
+            yield from (Prefetch(array, target) for array in large)
 
     def _is_finished_later(self) -> bool:
         """Return whether the finish is so long that it is written once, as a loop."""
