@@ -248,22 +248,28 @@ class Part:
 
     # Elements --------------------------------------------------------------------------
 
-    def is_far(self, operand: int) -> bool:
-        """Return whether an operand is too large for the cache."""
-        return self._footprints()[operand].bytes(self.extents) > self.machine.cache
+    def is_far(self, operand: int, caches: int = 1) -> bool:
+        """Return whether an operand is too large for the cache, or several such."""
+        return self._footprints()[operand].bytes(self.extents) > caches * self.machine.cache
+
+    def is_streamed(self, operand: int, lanes: int) -> bool:
+        """Return whether an operand's columns, of so many lanes, lie in one piece."""
+        if self.schedule is None or len(self.summed) != 1:
+            return False
+        summed, lane = (self.roles[n].steps[operand] for n in (*self.summed, self.schedule.lane))
+        return (summed, lane) == (lanes, 1)
 
     def is_followed(self, operand: int, lanes: int) -> bool:
-        """Return whether an operand's columns lie in one piece, and the next after them.
+        """Return whether columns lie in one piece, and the next after them.
 
         Then all rows of tiles read them, before the loop around goes on to the next.
         """
-        if self.schedule is None or len(self.summed) != 1 or ROWS not in self.order[1:]:
+        if not self.is_streamed(operand, lanes) or ROWS not in self.order[1:]:
             return False
         place = self.order.index(ROWS)
-        block = self.extents[self.summed[0]] * lanes
-        loops = self.order[place - 1], self.summed[0], self.schedule.lane
-        steps = [self.roles[n].steps[operand] if n >= 0 else 0 for n in loops]
-        return self.order[place + 1 :] in ((), (COLUMNS,)) and steps == [block, lanes, 1]
+        around, block = self.order[place - 1], self.extents[self.summed[0]] * lanes
+        follows = around >= 0 and self.roles[around].steps[operand] == block
+        return follows and self.order[place + 1 :] in ((), (COLUMNS,))
 
     def is_large(self, array: Buffer) -> bool:
         """Return whether an array of the result's shape is too large for the cache."""

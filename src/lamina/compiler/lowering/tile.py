@@ -42,6 +42,9 @@ FEW, SHORT = 2, 3
 AHEAD = 48
 """Steps: with two vectors each, more than a page."""
 
+STREAMED = 4
+"""Caches: what lies in one piece, and in so many, processors fetch ahead sooner than hints do."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Run:
@@ -259,9 +262,12 @@ class Tile:
         part = self.part
         if not (self.schedule.over_output and part.summed) or not part.is_far(column):
             return
-        following = self._following(column, places[keys[0]])
+        lanes = len(self.columns[0].places) * self.schedule.width
+        following = self._following(column, lanes, places[keys[0]])
         if following is not None:
             yield following
+            return
+        if part.is_streamed(column, lanes) and not part.is_far(column, STREAMED):
             return
         for key in keys:
             if key[0] != keys[0][0]:
@@ -270,14 +276,13 @@ class Tile:
             if isinstance(load, Load):
                 yield Prefetch(load.buffer, load.indices)
 
-    def _following(self, column: int, places: Places) -> Prefetch | None:
+    def _following(self, column: int, lanes: int, places: Places) -> Prefetch | None:
         """Return a hint at a share of the columns that tiles after those of these rows read.
 
         All tiles of rows read the same columns, so there is time to fetch the ones after these in
         memory, a share during each. None if they do not lie so.
         """
         part, rows, around = self.part, self.schedule.rows, self.row.loop
-        lanes = len(self.columns[0].places) * self.schedule.width
         if rows is None or around is None or not part.is_followed(column, lanes):
             return None
         (summed,) = part.summed
