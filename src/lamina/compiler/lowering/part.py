@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import reduce
+from functools import cached_property, reduce
 from itertools import chain, product
 from math import prod
 
@@ -67,7 +67,6 @@ class Part:
         self.schedule = choose(self.roles, machine, out.dtype)
         self.tiled = frozenset() if self.schedule is None else self.schedule.tiled
         self.summed = self._summed()
-        self.order = () if self.schedule is None else self._order(self.schedule)
         self.hoisted = self._hoisted()
         self.stores = self.overlaps = False
         self.finish: Finish = stored(out)
@@ -188,7 +187,12 @@ class Part:
             found = [_inside(c, self._nest(schedule, rest, rows, [c])) for c in columns]
         return tuple(chain.from_iterable(found))
 
-    def _order(self, schedule: Schedule) -> tuple[int, ...]:
+    @cached_property
+    def order(self) -> tuple[int, ...]:
+        """The loops around tiles, the outermost first."""
+        schedule = self.schedule
+        if schedule is None:
+            return ()
         outputs = tuple(n for n in range(self.rank) if n not in self.tiled)
         if schedule.row_operand is None or not schedule.over_output:
             return (*outputs, ROWS, COLUMNS)

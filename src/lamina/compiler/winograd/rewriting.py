@@ -246,7 +246,7 @@ def _saved(
 def _products_along(size: int, length: int, origin: int, window: int) -> int:
     """Return how many products there are along an axis: none where windows are beyond images."""
     starts = (origin + n for n in range(size))
-    return sum(min(start + window, length) - max(start, 0) for start in starts)
+    return sum(max(0, min(start + window, length) - max(start, 0)) for start in starts)
 
 
 def _convolution(node: Node, place: int) -> _Convolution | None:
