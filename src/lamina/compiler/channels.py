@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from lamina.compiler.grouping import source
+from lamina.compiler.grouping import lasting, lasting_operand, source
 from lamina.compiler.machines import Machine
 from lamina.compiler.passes.views import as_view
 from lamina.compiler.splitting import Split, block, is_loop, own_axes, split
@@ -34,8 +34,7 @@ class Channels:
 
     def __init__(self, program: Program, machine: Machine, weights: Collection[int]) -> None:
         self.lanes = machine.lanes(4)
-        self.weights = {id(program.inputs[number]) for number in weights}
-        self.weights |= {id(node) for node in program.nodes if node.value is not None}
+        self.weights = lasting(program, weights)
         self.axes: dict[int, int] = {}
         self.splits: dict[int, Split] = {}
         self.halos: dict[int, Shape] = {}
@@ -68,17 +67,17 @@ class Channels:
 
     def _product(self, node: Node, operation: Contraction) -> None:
         """Let lanes run along the result's longest axis that the weights alone have."""
-        where = [n for n, o in enumerate(node.operands) if id(source(o)) in self.weights]
-        if len(where) != 1 or node.dtype.kind != "f":
+        own = lasting_operand(node, self.weights)
+        if own is None or node.dtype.kind != "f":
             return
-        image = 1 - where[0]
+        image = 1 - own
         self._surround(node.operands[image], operation, image)
-        found = list(own_axes(operation, where[0], image))
+        found = list(own_axes(operation, own, image))
         loop, axis = max(found, key=lambda pair: operation.extents[pair[0]], default=(0, -1))
         if axis >= 0 and 2 * operation.extents[loop] >= self.lanes:
             self.axes[id(node)] = loop
             size = block(operation.extents[loop], self.lanes)
-            self.splits[id(node)] = split(operation, loop, size, where[0], axis)
+            self.splits[id(node)] = split(operation, loop, size, own, axis)
 
     def _surround(self, image: Node, operation: Contraction, place: int) -> None:
         """Note the zeros that a contraction reads around an image."""

@@ -8,7 +8,7 @@ replaces: then everything else that reads the input comes first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 
@@ -220,6 +220,18 @@ def source(node: Node) -> Node:
     while is_renaming(node):
         node = node.operands[0]
     return node
+
+
+def lasting(program: Program, inputs: Collection[int]) -> set[int]:
+    """Return the ids of some inputs (by number) and of all constants."""
+    found = {id(program.inputs[number]) for number in inputs}
+    return found | {id(node) for node in program.nodes if node.value is not None}
+
+
+def lasting_operand(node: Node, known: Collection[int]) -> int | None:
+    """Return which operand's memory is that of a known node, if one's alone is."""
+    where = [n for n, operand in enumerate(node.operands) if id(source(operand)) in known]
+    return where[0] if len(where) == 1 else None
 
 
 def _alike(node: Node, base: Node) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from lamina.compiler.grouping import source
+from lamina.compiler.grouping import lasting, lasting_operand
 from lamina.compiler.passes.rewriting import Operands, made, rebuilt, rewrite
 from lamina.compiler.splitting import own_axes
 from lamina.core.node import Node
@@ -31,12 +31,11 @@ VECTORS = (2, 3)
 
 def pad_weights(program: Program, static: Collection[int], lanes: int) -> Program:
     """Return the program with zeros after large weights that stay (inputs by number)."""
-    fixed = {id(program.inputs[number]) for number in static}
-    fixed |= {id(node) for node in program.nodes if node.value is not None}
+    fixed = lasting(program, static)
 
     def rule(node: Node, operands: Operands) -> Node:
-        where = [n for n, o in enumerate(node.operands) if id(source(o)) in fixed]
-        found = _outputs(node, where[0], lanes) if len(where) == 1 else None
+        weights = lasting_operand(node, fixed)
+        found = None if weights is None else _outputs(node, weights, lanes)
         return rebuilt(node, operands) if found is None else found.padded(node, operands)
 
     return rewrite(program, rule)

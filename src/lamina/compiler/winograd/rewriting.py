@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import prod
 
 from lamina.compiler.batching import Batch
-from lamina.compiler.grouping import source
+from lamina.compiler.grouping import lasting, lasting_operand
 from lamina.compiler.passes.rewriting import Operands, made, rebuilt, rewrite
 from lamina.compiler.splitting import is_loop
 from lamina.compiler.winograd.forms import THREE, Form, for_filters
@@ -57,12 +57,11 @@ FEWEST_PARTS, MOST_PARTS, ALL_PARTS = 4, 16, 4 * 1024 * 1024
 
 def use_winograd(program: Program, static: Collection[int]) -> Program:
     """Return the program with convolutions of weights that stay (inputs by number) in tiles."""
-    fixed = {id(program.inputs[number]) for number in static}
-    fixed |= {id(node) for node in program.nodes if node.value is not None}
+    fixed = lasting(program, static)
 
     def rule(node: Node, operands: Operands) -> Node:
-        where = [n for n, o in enumerate(node.operands) if id(source(o)) in fixed]
-        found = _convolution(node, where[0]) if len(where) == 1 else None
+        filters = lasting_operand(node, fixed)
+        found = None if filters is None else _convolution(node, filters)
         if found is None or len(node.shape) > 4 or not found.saves_time(node):
             return rebuilt(node, operands)
         return found.in_tiles(node, operands)
